@@ -1,1 +1,28 @@
-//! Pli.
+//! What crosses Pli's network and what is sealed inside: formats and their checks, without I/O.
+//! Sockets, storage and screens are elsewhere: `pli-backend` and `pli-core` both stand on this crate.
+//! Read next: [`envelope`], then `docs/protocol/`, one page a format.
+
+pub mod address;
+pub mod api;
+pub mod cbor;
+pub mod chunked;
+pub mod envelope;
+pub mod identity;
+pub mod ids;
+pub mod limits;
+pub mod merkle;
+pub mod padding;
+pub mod prekey;
+pub mod problem;
+pub mod receipt;
+pub mod seal;
+pub mod sequence;
+pub mod sign;
+pub mod statement;
+pub mod time;
+
+pub use address::Address;
+pub use cbor::FormatError;
+pub use ids::{DeviceId, Digest, MessageId};
+pub use problem::{Code, Problem};
+pub use time::Timestamp;

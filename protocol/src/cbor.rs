@@ -1,0 +1,96 @@
+//! Binary formats: a version byte, then deterministic CBOR (RFC 8949 §4.2.1) with integer keys.
+//! What is not canonical or not known is refused: a value is taken only if encoding it again gives the same bytes.
+
+use minicbor::{Decode, Encode};
+use thiserror::Error;
+
+/// A binary format of Pli.
+pub trait Format: Encode<()> + for<'b> Decode<'b, ()> {
+    /// Its name, as its page in `docs/protocol/` is called.
+    const NAME: &'static str;
+    /// The version byte written and read.
+    const VERSION: u8 = 1;
+    /// Largest encoding accepted, in bytes.
+    const LIMIT: usize;
+}
+
+/// Bytes that are not a value of the format expected.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum FormatError {
+    /// There is nothing.
+    #[error("{0}: empty")]
+    Empty(&'static str),
+    /// The CBOR is broken, cut short, or holds something else.
+    #[error("{0}: malformed")]
+    Malformed(&'static str),
+    /// Readable, but not in the one encoding that is allowed, or with fields that are not known.
+    #[error("{0}: not canonical")]
+    NotCanonical(&'static str),
+    /// A signature, digest or field does not fit the others.
+    #[error("{name}: {what}")]
+    Refused {
+        /// The format.
+        name: &'static str,
+        /// What does not fit.
+        what: &'static str,
+    },
+    /// More bytes than the format may have.
+    #[error("{name}: larger than {limit_bytes} bytes")]
+    TooLarge {
+        /// The format.
+        name: &'static str,
+        /// Its limit.
+        limit_bytes: usize,
+    },
+    /// A version that this release does not know.
+    #[error("{name}: version {version} is not known")]
+    UnknownVersion {
+        /// The format.
+        name: &'static str,
+        /// The version byte found.
+        version: u8,
+    },
+}
+
+/// The one encoding of `value`.
+#[must_use]
+pub fn encode<T: Format>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![T::VERSION];
+    #[expect(
+        clippy::expect_used,
+        reason = "writing to a Vec cannot fail, and no format has a failing encoder"
+    )]
+    minicbor::encode(value, &mut bytes).expect("a Vec takes every byte");
+    bytes
+}
+
+/// The value that `bytes` are the one encoding of.
+///
+/// # Errors
+///
+/// One [`FormatError`] for each way in which they are not; sizes are checked first.
+pub fn decode<T: Format>(bytes: &[u8]) -> Result<T, FormatError> {
+    if bytes.len() > T::LIMIT {
+        return Err(FormatError::TooLarge {
+            name: T::NAME,
+            limit_bytes: T::LIMIT,
+        });
+    }
+    let Some((&version, body)) = bytes.split_first() else {
+        return Err(FormatError::Empty(T::NAME));
+    };
+    if version != T::VERSION {
+        return Err(FormatError::UnknownVersion { name: T::NAME, version });
+    }
+    let value: T = minicbor::decode(body).map_err(|_| FormatError::Malformed(T::NAME))?;
+    if encode(&value) != bytes {
+        return Err(FormatError::NotCanonical(T::NAME));
+    }
+    Ok(value)
+}
+
+/// Refuses a value of format `T`, saying `what` does not fit.
+#[must_use]
+pub(crate) const fn refused<T: Format>(what: &'static str) -> FormatError {
+    FormatError::Refused { name: T::NAME, what }
+}

@@ -1,0 +1,64 @@
+//! Every limit of the protocol, in one table; both sides check them before they spend memory.
+
+/// Largest mail, content and attachments together, in bytes (the operator's rule: 900 KB a message).
+pub const MAIL_BYTES: usize = 900 * 1024;
+
+/// Largest payload: the mail, its signed statement, padding (Padmé adds at most 12 %) and tags, in bytes.
+pub const PAYLOAD_BYTES: usize = MAIL_BYTES + MAIL_BYTES / 8 + 64 * 1024;
+
+/// Most correspondents of one mail, the sender's own account not counted.
+pub const RECIPIENTS: usize = 16;
+
+/// Most devices of one account.
+pub const DEVICES: usize = 16;
+
+/// Most wraps of one deposit: every device of every recipient and of the sender.
+pub const WRAPS: usize = (RECIPIENTS + 1) * DEVICES;
+
+/// Largest deposit: payload, wraps (about 1.3 KB each) and header, in bytes.
+pub const DEPOSIT_BYTES: usize = PAYLOAD_BYTES + WRAPS * 1_400 + 16 * 1024;
+
+/// Largest JSON body, in bytes.
+pub const JSON_BYTES: usize = 64 * 1024;
+
+/// Most one-time prekeys of one batch.
+pub const PREKEYS: usize = 200;
+
+/// Largest signed identity, certificate, device list or batch root, in bytes.
+pub const SIGNED_BYTES: usize = 128 * 1024;
+
+/// Largest upload of a batch, in bytes.
+pub const BATCH_BYTES: usize = PREKEYS * 1_300 + SIGNED_BYTES;
+
+/// Most receipts of one envelope.
+pub const RECEIPTS: usize = 500;
+
+/// Most entries of one page of a device's sequence.
+pub const PAGE_ENTRIES: usize = 64;
+
+/// A page stops growing once its payloads reach this size, in bytes.
+pub const PAGE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Largest page a client accepts: one more whole payload may pass the bound, in bytes.
+pub const PAGE_BYTES_MAX: usize = PAGE_BYTES + DEPOSIT_BYTES;
+
+/// Longest wait of a long poll, in seconds.
+pub const POLL_SECONDS: u32 = 30;
+
+/// Life of an access token, in seconds.
+pub const TOKEN_SECONDS: i64 = 15 * 60;
+
+/// Life of a challenge, in seconds.
+pub const CHALLENGE_SECONDS: i64 = 60;
+
+/// How long the relay keeps mail and repeats its first answer to a deposit, in days.
+pub const MAIL_DAYS: i64 = 90;
+
+/// How long a batch of prekeys may be handed out, in days.
+pub const BATCH_DAYS: i64 = 30;
+
+/// How long the private half of an unused prekey outlives its batch's not-after date, in days.
+pub const PREKEY_GRACE_DAYS: i64 = 95;
+
+/// Most entries a directory search answers with.
+pub const SEARCH_ENTRIES: u32 = 50;
