@@ -1,1 +1,3 @@
 //! Pli.
+
+pub mod hprim;

@@ -1,0 +1,181 @@
+//! The strict writer: documents to the bytes of a file, with a warning for each thing that could not stay as it was.
+
+use std::fmt;
+
+use super::charset::{self, BOM, Charset};
+use super::date::DateLine;
+use super::document::{Document, tidy_text};
+use super::header::{Header, WIDTHS, without_controls};
+use super::lab::{Lab, LabLine};
+use super::marker::{Marker, as_plain_text, is_hprim_sante};
+use super::read::LineEnd;
+use super::warning::{Deviation, Warning, Warnings};
+
+/// How to write. The default is what practice software expects: ISO-8859-1 and CR LF.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct WriteOptions {
+    /// The charset.
+    pub charset: Charset,
+    /// The end of each line.
+    pub line_end: LineEnd,
+}
+
+/// A file as it was written.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Written {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What changed on the way, or what receiving software may stumble over.
+    pub warnings: Vec<Warning>,
+}
+
+impl fmt::Debug for Written {
+    /// Says nothing of what was written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Written {{ bytes: {}, warnings: {:?} }}",
+            self.bytes.len(),
+            self.warnings
+        )
+    }
+}
+
+/// Writes `documents` as one file.
+#[must_use]
+pub fn write(documents: &[Document], options: &WriteOptions) -> Written {
+    let mut file = FileWriter {
+        options,
+        bytes: Vec::new(),
+        line: 0,
+        warnings: Warnings::default(),
+    };
+    if options.charset == Charset::Utf8Bom {
+        file.bytes.extend_from_slice(BOM);
+    }
+    for document in documents {
+        file.write_document(document);
+    }
+    file.put(Marker::FileEnd.line());
+    let FileWriter {
+        bytes, mut warnings, ..
+    } = file;
+    if matches!(options.charset, Charset::Iso8859_1 | Charset::Windows1252)
+        && charset::detect(&bytes) == Some(Charset::Utf8)
+    {
+        warnings.note(Deviation::CharsetAmbiguous, 0);
+    }
+    Written {
+        bytes,
+        warnings: warnings.into_vec(),
+    }
+}
+
+/// A file as it grows.
+struct FileWriter<'a> {
+    options: &'a WriteOptions,
+    bytes: Vec<u8>,
+    /// Lines written.
+    line: usize,
+    warnings: Warnings,
+}
+
+impl FileWriter<'_> {
+    fn write_document(&mut self, document: &Document) {
+        self.write_header(&document.header);
+        let text = tidy_text(&document.text);
+        if !text.is_empty() {
+            for line in text.split('\n') {
+                let line = self.clean(line);
+                let line = self.plain(line);
+                self.put(&line);
+            }
+        }
+        if let Some(lab) = &document.lab {
+            self.write_lab(lab);
+        }
+        self.put(Marker::DocumentEnd.line());
+    }
+
+    fn write_header(&mut self, header: &Header) {
+        let first = self.line;
+        // Spelling comes first: it changes the width of the code field.
+        let mut spelled: [String; WIDTHS.len()] = Default::default();
+        for (line, place) in header.lines().iter().zip(&mut spelled) {
+            *place = self.clean(line);
+            self.line = self.line.saturating_add(1);
+        }
+        self.line = first;
+        let strict = Header::from_lines(spelled).strict();
+        let dates = [(6usize, strict.birth_line()), (9, strict.document_line())];
+        for ((place, line), width) in strict.lines().iter().enumerate().zip(WIDTHS) {
+            if width > 0 && line.chars().count() > width {
+                self.warn(Deviation::FieldTooLong);
+            }
+            if dates.contains(&(place, DateLine::Unreadable)) {
+                self.warn(Deviation::DateUnreadable);
+            }
+            let line = self.plain(line.clone());
+            self.put(&line);
+        }
+    }
+
+    fn write_lab(&mut self, lab: &Lab) {
+        self.put(Marker::Lab.line());
+        for line in &lab.lines {
+            let fields: Vec<&str> = match line {
+                LabLine::Result(result) => result.fields().to_vec(),
+                LabLine::Text(text) => vec!["TEX", text],
+            };
+            let fields: Vec<String> = fields.into_iter().map(|field| self.field(field)).collect();
+            self.put(&fields.join("|"));
+        }
+    }
+
+    fn field(&mut self, value: &str) -> String {
+        let value = self.clean(value);
+        if !value.contains('|') {
+            return value;
+        }
+        self.warn(Deviation::SeparatorReplaced);
+        value.replace('|', "¦")
+    }
+
+    /// `text` in characters of the charset, without control characters.
+    fn clean(&mut self, text: &str) -> String {
+        if text.chars().any(|c| c.is_control() && c != '\t') {
+            self.warn(Deviation::ControlCharacter);
+        }
+        let text = without_controls(text);
+        let (spelled, is_spelled) = charset::spell(&text, self.options.charset);
+        if is_spelled {
+            self.warn(Deviation::CharacterSpelled);
+        }
+        spelled.into_owned()
+    }
+
+    /// `line` as something no reader takes for one of the format's own lines.
+    fn plain(&mut self, line: String) -> String {
+        // HPRIM Santé is told by the first line alone.
+        let starts_other_format = self.line == 0 && is_hprim_sante(line.as_bytes());
+        match as_plain_text(&line).or_else(|| starts_other_format.then(|| format!(" {line}"))) {
+            Some(changed) => {
+                self.warn(Deviation::MarkerInText);
+                changed
+            }
+            None => line,
+        }
+    }
+
+    fn put(&mut self, line: &str) {
+        charset::encode(line, self.options.charset, &mut self.bytes);
+        self.bytes.extend_from_slice(self.options.line_end.bytes());
+        self.line = self.line.saturating_add(1);
+    }
+
+    /// Notes `deviation` for the line about to be written.
+    fn warn(&mut self, deviation: Deviation) {
+        self.warnings.note(deviation, self.line.saturating_add(1));
+    }
+}

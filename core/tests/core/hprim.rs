@@ -1,0 +1,805 @@
+//! HPRIM: each rule by a file of bytes, the writer by exact bytes, both by random documents and random bytes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what is wrong by failing"
+)]
+
+use std::path::Path;
+
+use jiff::civil::{Date, date};
+use pli_core::hprim::{
+    Charset, Deviation, Document, Fields, Flag, Header, HeaderProblem, HprimError, Lab, LabLine, LabResult, LineEnd,
+    MAX_BYTES, MAX_DOCUMENTS, MAX_LINES, MAX_WARNINGS, Party, Patient, Reading, ResultKind, ResultStatus, Warning,
+    WriteOptions, header_problems, read, write,
+};
+use proptest::prelude::*;
+
+use crate::seeds;
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/hprim")
+        .join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn reading(name: &str) -> Reading {
+    read(&fixture(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn told(warnings: &[Warning]) -> Vec<(&'static str, usize)> {
+    warnings
+        .iter()
+        .map(|warning| (warning.deviation.code().trim_start_matches("hprim-"), warning.line))
+        .collect()
+}
+
+#[test]
+fn each_file_is_told_its_deviations_and_no_others() {
+    let expected: &[(&str, &[(&str, usize)])] = &[
+        ("strict.hpr", &[]),
+        ("strict-utf8.hpr", &[("charset-utf8", 0)]),
+        ("strict-utf8-bom.hpr", &[("byte-order-mark", 1), ("charset-utf8", 0)]),
+        ("windows-1252.hpr", &[("charset-windows-1252", 0)]),
+        ("macroman.hpr", &[("charset-windows-1252", 0), ("charset-doubtful", 0)]),
+        ("lf.hpr", &[("line-end-not-crlf", 0)]),
+        ("cr.hpr", &[("line-end-not-crlf", 0)]),
+        ("lf-cr.hpr", &[("line-end-not-crlf", 0)]),
+        (
+            "mixed-line-ends.hpr",
+            &[("line-ends-mixed", 13), ("line-ends-mixed", 14)],
+        ),
+        ("two-documents.hpr", &[]),
+        (
+            "after-end.hpr",
+            &[("end-of-file-byte", 0), ("text-after-end", 17), ("marker-repeated", 18)],
+        ),
+        ("no-end.hpr", &[("document-end-missing", 13), ("file-end-missing", 13)]),
+        ("no-document-end.hpr", &[("document-end-missing", 14)]),
+        (
+            "lab-loose.hpr",
+            &[
+                ("marker-inexact", 14),
+                ("orphan-continuation", 15),
+                ("decimal-comma", 17),
+                ("result-flag-unknown", 18),
+                ("result-status-unknown", 18),
+                ("result-not-numeric", 18),
+                ("trailing-separator", 19),
+                ("result-kind-unknown", 19),
+                ("result-field-count", 20),
+                ("result-field-count", 21),
+                ("blank-line-in-results", 22),
+                ("unmarked-lab-line", 23),
+                ("marker-repeated", 24),
+            ],
+        ),
+        ("lab-without-marker.hpr", &[("result-outside-lab", 14)]),
+        ("dates-loose.hpr", &[("date-format", 7), ("two-digit-year", 10)]),
+        ("century.hpr", &[("two-digit-year", 7)]),
+        (
+            "header-wrong.hpr",
+            &[
+                ("field-too-long", 4),
+                ("surname-missing", 2),
+                ("given-name-missing", 3),
+                ("postcode-joined", 6),
+                ("date-unreadable", 7),
+                ("nir-key-wrong", 8),
+                ("party-ambiguous", 11),
+                ("party-ambiguous", 12),
+            ],
+        ),
+        ("header-missing.hpr", &[("birth-date-missing", 7), ("nir-malformed", 8)]),
+        ("birth-after-document.hpr", &[("birth-after-document", 7)]),
+        (
+            "shifted.hpr",
+            &[("marker-inexact", 17), ("header-shifted", 1), ("thirteenth-line", 15)],
+        ),
+        ("control.hpr", &[("control-character", 13), ("armoured-part", 14)]),
+        (
+            "truncated-second.hpr",
+            &[("document-truncated", 15), ("marker-repeated", 17)],
+        ),
+        ("repeated-end.hpr", &[("marker-repeated", 16)]),
+        ("corsica.hpr", &[]),
+    ];
+    for (name, warnings) in expected {
+        assert_eq!(told(&reading(name).warnings), *warnings, "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_hprim_is_named() {
+    let expected = [
+        ("hprim-sante.hpr", HprimError::HprimSante),
+        ("armoured.hpr", HprimError::Armoured),
+        ("empty.hpr", HprimError::Empty),
+        ("blank.hpr", HprimError::Empty),
+        ("short.hpr", HprimError::NoHeader),
+        ("letter.txt", HprimError::NoHeader),
+        ("utf16.hpr", HprimError::Utf16),
+        ("binary.hpr", HprimError::NotText),
+    ];
+    for (name, error) in expected {
+        assert_eq!(read(&fixture(name)), Err(error), "{name}");
+    }
+}
+
+#[test]
+fn limits_are_refused_before_they_cost() {
+    let strict = fixture("strict.hpr");
+    assert_eq!(read(&vec![b'a'; MAX_BYTES + 1]), Err(HprimError::TooLarge));
+    assert_eq!(read(&b"a\n".repeat(MAX_LINES + 1)), Err(HprimError::TooManyLines));
+    let document = strict.strip_suffix(b"****FINFICHIER****\r\n").unwrap();
+    assert_eq!(
+        read(&document.repeat(MAX_DOCUMENTS)).unwrap().documents.len(),
+        MAX_DOCUMENTS
+    );
+    assert_eq!(
+        read(&document.repeat(MAX_DOCUMENTS + 1)),
+        Err(HprimError::TooManyDocuments)
+    );
+    let mut noisy = strict
+        .strip_suffix(b"****FIN****\r\n****FINFICHIER****\r\n")
+        .unwrap()
+        .to_vec();
+    noisy.extend(b"RES|a\r\n".repeat(MAX_WARNINGS * 2));
+    let warnings = read(&noisy).unwrap().warnings;
+    assert_eq!(warnings.len(), MAX_WARNINGS);
+    assert_eq!(warnings.last().unwrap().deviation, Deviation::WarningsCut);
+}
+
+#[test]
+fn the_header_says_who_and_when() {
+    let reading = reading("strict.hpr");
+    let [document] = reading.documents.as_slice() else {
+        panic!("one document")
+    };
+    let fields = document.header.fields();
+    assert_eq!(fields.patient_code, "P0042");
+    assert_eq!(fields.surname, "DESOMBRE");
+    assert_eq!(fields.given, "Gwénaëlle");
+    assert_eq!(fields.street, ["12 rue des Tanneurs", "Bât. B"]);
+    assert_eq!((fields.postcode.as_str(), fields.town.as_str()), ("28000", "CHARTRES"));
+    assert_eq!(fields.birth_date, Some(date(1951, 3, 7)));
+    assert_eq!(document.header.nir().unwrap().number(), "2510328085042");
+    assert_eq!(document.header.nir().unwrap().key_fits(), Some(true));
+    assert_eq!(fields.file_number, "D-2024-117");
+    assert_eq!(fields.document_date, Some(date(2024, 5, 14)));
+    assert_eq!(
+        (fields.sender.code.as_str(), fields.sender.name.as_str()),
+        ("LABO28", "Laboratoire du Parvis")
+    );
+    assert_eq!(
+        (fields.addressee.code.as_str(), fields.addressee.name.as_str()),
+        ("0000012345", "pierre-marie.desombre")
+    );
+    assert_eq!(
+        document.text,
+        "Cher confrère,\n\nJe vous adresse les résultats de Mme Desombre.\nBien à vous."
+    );
+    assert_eq!(
+        (reading.encoding, reading.line_end),
+        (Charset::Iso8859_1, LineEnd::CrLf)
+    );
+    let patient = document.patient();
+    assert_eq!(
+        (patient.surname.as_str(), patient.given.as_str()),
+        ("DESOMBRE", "Gwénaëlle")
+    );
+}
+
+#[test]
+fn every_charset_and_line_end_reads_as_the_strict_file() {
+    let strict = reading("strict.hpr");
+    let others = [
+        ("strict-utf8.hpr", Charset::Utf8, LineEnd::CrLf),
+        ("strict-utf8-bom.hpr", Charset::Utf8Bom, LineEnd::CrLf),
+        ("lf.hpr", Charset::Iso8859_1, LineEnd::Lf),
+        ("cr.hpr", Charset::Iso8859_1, LineEnd::Cr),
+        ("lf-cr.hpr", Charset::Iso8859_1, LineEnd::LfCr),
+        ("mixed-line-ends.hpr", Charset::Iso8859_1, LineEnd::CrLf),
+    ];
+    for (name, encoding, line_end) in others {
+        let other = reading(name);
+        assert!(other.documents == strict.documents, "{name} reads otherwise");
+        assert_eq!((other.encoding, other.line_end), (encoding, line_end), "{name}");
+    }
+    let text = &reading("windows-1252.hpr").documents[0].text;
+    assert_eq!(text, "Le cœur est régulier – coût : 25 €…");
+}
+
+#[test]
+fn results_keep_their_fields_and_continue_the_label_above() {
+    let reading = reading("strict.hpr");
+    let lab = reading.documents[0].lab.as_ref().unwrap();
+    assert!(lab.lines[0] == LabLine::Text("Glycémie à jeun".to_owned()));
+    let results: Vec<(&str, &LabResult)> = lab.results().collect();
+    let labels: Vec<&str> = results.iter().map(|(label, _)| *label).collect();
+    assert_eq!(labels, ["Glycémie", "Hémoglobine", "Hémoglobine"]);
+    let glycaemia = results[0].1;
+    assert_eq!(glycaemia.number(), Some(5.4));
+    assert_eq!(
+        (glycaemia.flag.clone(), glycaemia.status.clone()),
+        (Flag::Normal, ResultStatus::Validated)
+    );
+    assert_eq!((glycaemia.value2.as_str(), glycaemia.unit2.as_str()), ("0.97", "g/L"));
+    assert_eq!((glycaemia.low2.as_str(), glycaemia.high2.as_str()), ("0.74", "1.06"));
+    assert_eq!(results[1].1.flag, Flag::Low);
+    assert_eq!(results[2].1.kind, ResultKind::Text);
+    assert_eq!(
+        reading.documents[0].plain_text().lines().skip(4).collect::<Vec<_>>(),
+        [
+            "Glycémie à jeun",
+            "Glycémie : 5.4 mmol/L (4.1 - 5.9) [0.97 g/L]",
+            "Hémoglobine : 10.2 g/dL (12.0 - 16.0) L",
+            "contrôlée",
+        ]
+    );
+}
+
+#[test]
+fn short_and_long_result_lines_are_read() {
+    let reading = reading("lab-loose.hpr");
+    let lab = reading.documents[0].lab.as_ref().unwrap();
+    let results: Vec<&LabResult> = lab.results().map(|(_, result)| result).collect();
+    assert_eq!(results.len(), 7);
+    assert_eq!((results[1].label.as_str(), results[1].value.as_str()), ("Sodium", ""));
+    assert_eq!(results[2].number(), Some(4.1));
+    assert_eq!(results[3].number(), None);
+    assert_eq!(results[3].flag, Flag::Other("LLL".to_owned()));
+    assert!(lab.lines.last() == Some(&LabLine::Text("Prélèvement du matin".to_owned())));
+}
+
+#[test]
+fn loose_dates_find_their_century() {
+    let loose = &reading("dates-loose.hpr").documents[0].header;
+    assert_eq!(loose.birth_date(), Some(date(1951, 3, 7)));
+    assert_eq!(loose.document_date(), Some(date(2024, 5, 14)));
+    // Born 07/03/25 in a letter of 2024: nobody is born after the letter about them.
+    assert_eq!(
+        reading("century.hpr").documents[0].header.birth_date(),
+        Some(date(1925, 3, 7))
+    );
+}
+
+#[test]
+fn dates_are_read_in_every_form_seen_and_in_no_other() {
+    let birth = |line: &str| {
+        let mut lines: [String; 12] = Default::default();
+        line.clone_into(&mut lines[6]);
+        Header::from_lines(lines).birth_date()
+    };
+    let expected = Some(date(1951, 3, 7));
+    for line in [
+        "07/03/1951",
+        " 7/3/1951 ",
+        "07/03/51",
+        "1951-03-07",
+        "07-03-1951",
+        "07.03.1951",
+        "07031951",
+        "19510307",
+    ] {
+        assert_eq!(birth(line), expected, "{line}");
+    }
+    for line in [
+        "",
+        "00/00/0000",
+        "31/02/1951",
+        "07/13/1951",
+        "07/03/0196",
+        "07/03",
+        "07/03/1951/1",
+        "née en 1951",
+        "7 mars",
+    ] {
+        assert_eq!(birth(line), None, "{line}");
+    }
+}
+
+#[test]
+fn party_lines_split_by_width_or_by_the_first_spaces() {
+    let party = |line: &str| {
+        let mut lines: [String; 12] = Default::default();
+        line.clone_into(&mut lines[10]);
+        let party = Header::from_lines(lines).sender();
+        (party.code, party.name)
+    };
+    let expected = [
+        ("0000012345 pierre.martin", "0000012345", "pierre.martin"),
+        ("LABO28     Laboratoire du Parvis", "LABO28", "Laboratoire du Parvis"),
+        ("12 Durand Anne", "12", "Durand Anne"),
+        ("1234567 Durand Anne", "1234567", "Durand Anne"),
+        (".          Durand Anne", "", "Durand Anne"),
+        (". Durand Anne", "", "Durand Anne"),
+        ("           Durand Anne", "", "Durand Anne"),
+        ("jean.dupont", "", "jean.dupont"),
+        ("medical28", "medical28", ""),
+        ("Durand", "", "Durand"),
+        (".", "", ""),
+        ("", "", ""),
+    ];
+    for (line, code, name) in expected {
+        assert_eq!(party(line), (code.to_owned(), name.to_owned()), "{line:?}");
+    }
+}
+
+#[test]
+fn postcode_and_town_split_at_a_space_or_after_five_digits() {
+    let split = |line: &str| {
+        let mut lines: [String; 12] = Default::default();
+        line.clone_into(&mut lines[5]);
+        let header = Header::from_lines(lines);
+        let (postcode, town) = header.postcode_and_town();
+        (postcode.to_owned(), town.to_owned())
+    };
+    let expected = [
+        ("28000 CHARTRES", "28000", "CHARTRES"),
+        ("28000CHARTRES", "28000", "CHARTRES"),
+        ("2A004 AJACCIO", "2A004", "AJACCIO"),
+        ("LE HAVRE", "", "LE HAVRE"),
+        ("28000", "28000", ""),
+        ("", "", ""),
+    ];
+    for (line, postcode, town) in expected {
+        assert_eq!(split(line), (postcode.to_owned(), town.to_owned()), "{line:?}");
+    }
+}
+
+#[test]
+fn each_document_has_its_bytes_and_the_rest_is_kept() {
+    let bytes = fixture("two-documents.hpr");
+    let reading = read(&bytes).unwrap();
+    assert_eq!(reading.ranges.len(), 2);
+    for range in &reading.ranges {
+        assert!(bytes[range.clone()].ends_with(b"****FIN****\r\n"));
+    }
+    assert_eq!(reading.ranges[0].end, reading.ranges[1].start);
+    assert_eq!(reading.documents[1].header.surname(), "LE GUEN");
+    assert_eq!(self::reading("after-end.hpr").stray, "Envoyé depuis le secrétariat");
+    assert_eq!(self::reading("truncated-second.hpr").stray, "P0043\nLE GUEN");
+    assert_eq!(self::reading("shifted.hpr").documents[0].header.surname(), "DESOMBRE");
+}
+
+#[test]
+fn the_strict_file_is_written_back_byte_for_byte() {
+    let bytes = fixture("strict.hpr");
+    let written = write(&read(&bytes).unwrap().documents, &WriteOptions::default());
+    assert_eq!(String::from_utf8_lossy(&written.bytes), String::from_utf8_lossy(&bytes));
+    assert!(written.bytes == bytes);
+    assert_eq!(told(&written.warnings), []);
+}
+
+#[test]
+fn a_loose_file_is_written_strictly() {
+    let written = write(&reading("dates-loose.hpr").documents, &WriteOptions::default());
+    let lines: Vec<&[u8]> = written.bytes.split(|byte| *byte == b'\n').collect();
+    assert_eq!(lines[6], b"07/03/1951\r");
+    assert_eq!(lines[9], b"14/05/2024\r");
+    let written = write(&reading("lab-loose.hpr").documents, &WriteOptions::default());
+    for line in written
+        .bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.starts_with(b"RES|"))
+    {
+        assert_eq!(line.split(|byte| *byte == b'|').count(), 14);
+    }
+}
+
+#[test]
+fn a_letter_becomes_these_bytes() {
+    let patient = Patient {
+        surname: "Desombre".to_owned(),
+        given: "Gwénaëlle".to_owned(),
+        birth_date: Some(date(1951, 3, 7)),
+    };
+    let sender = Party {
+        code: "LABO28".to_owned(),
+        name: "Laboratoire du Parvis".to_owned(),
+    };
+    let text = "\r\nLe cœur va bien – 25 € d’avance…\r\n****FIN****\r\nRES|x\n\n";
+    let document = Document::for_letter(
+        &patient,
+        sender,
+        Party::named("pierre-marie.desombre"),
+        date(2024, 5, 14),
+        text,
+    );
+    let written = write(&[document], &WriteOptions::default());
+    let expected: &[u8] = b"\r\nDESOMBRE\r\nGw\xE9na\xEBlle\r\n\r\n\r\n\r\n07/03/1951\r\n\r\n\r\n14/05/2024\r\n\
+        LABO28     Laboratoire du Parvis\r\n.          pierre-marie.desombre\r\n\
+        Le coeur va bien - 25 EUR d'avance...\r\n**** FIN ****\r\nRES\xA6x\r\n****FIN****\r\n****FINFICHIER****\r\n";
+    assert_eq!(
+        String::from_utf8_lossy(&written.bytes),
+        String::from_utf8_lossy(expected)
+    );
+    assert!(written.bytes == expected);
+    assert_eq!(
+        told(&written.warnings),
+        [
+            ("character-spelled", 13),
+            ("marker-in-text", 14),
+            ("marker-in-text", 15)
+        ]
+    );
+}
+
+#[test]
+fn what_the_charset_lacks_is_spelled_out() {
+    let spelled = |text: &str| {
+        let document = Document {
+            text: text.to_owned(),
+            ..Document::default()
+        };
+        let written = write(&[document], &WriteOptions::default());
+        let line = written.bytes.split(|byte| *byte == b'\n').nth(12).unwrap();
+        let is_told = written
+            .warnings
+            .iter()
+            .any(|warning| warning.deviation == Deviation::CharacterSpelled);
+        (
+            line.strip_suffix(b"\r")
+                .unwrap()
+                .iter()
+                .map(|byte| char::from(*byte))
+                .collect::<String>(),
+            is_told,
+        )
+    };
+    let expected = [
+        ("œdème, Œuvre, 12 €", "oedème, Oeuvre, 12 EUR"),
+        (
+            "l’an «\u{202F}bon\u{202F}» “ici” – là — fin…",
+            "l'an « bon » \"ici\" - là - fin...",
+        ),
+        ("10⁹/L, 10⁻³, 10¹⁰", "10^9/L, 10^-3, 10^10"),
+        ("≤ 5 ≥ 3 → β-HCG, 3 μg", "<= 5 >= 3 -> beta-HCG, 3 µg"),
+        ("Ÿ š Łódź", "Y s Lódz"),
+        ("\u{FFFD}", "[U+FFFD]"),
+    ];
+    for (text, written) in expected {
+        let written = written.replace("Oeuvre", "OEuvre");
+        assert_eq!(spelled(text), (written, true), "{text}");
+    }
+    assert_eq!(spelled("m² cm³ ½ µg é"), ("m² cm³ ½ µg é".to_owned(), false));
+    assert_eq!(spelled("e\u{301}tude\u{301}"), ("étudé".to_owned(), false));
+}
+
+#[test]
+fn values_cannot_break_out_of_their_field() {
+    let mut header = Fields {
+        surname: "A\r\nB".to_owned(),
+        ..Fields::default()
+    };
+    header.patient_code = "H|~^\\&".to_owned();
+    header.file_number = "****FINFICHIER****".to_owned();
+    let result = LabResult {
+        label: "a|b\nc".to_owned(),
+        ..LabResult::default()
+    };
+    let lab = Lab {
+        lines: vec![
+            LabLine::Result(Box::new(result)),
+            LabLine::Text("x|y\r****FIN****".to_owned()),
+        ],
+    };
+    let document = Document {
+        header: Header::from_fields(&header),
+        text: "t".to_owned(),
+        lab: Some(lab),
+    };
+    let written = write(&[document], &WriteOptions::default());
+    let again = read(&written.bytes).unwrap();
+    assert_eq!(again.documents.len(), 1);
+    assert_eq!(again.documents[0].header.surname(), "A  B");
+    let lines = &again.documents[0].lab.as_ref().unwrap().lines;
+    assert!(
+        lines[0]
+            == LabLine::Result(Box::new(LabResult {
+                label: "a¦b c".to_owned(),
+                ..LabResult::default()
+            }))
+    );
+    assert!(lines[1] == LabLine::Text("x¦y ****FIN****".to_owned()));
+    let warned: Vec<&str> = told(&written.warnings).into_iter().map(|(code, _)| code).collect();
+    for code in ["separator-replaced", "control-character", "marker-in-text"] {
+        assert!(warned.contains(&code), "{code}");
+    }
+}
+
+#[test]
+fn nothing_is_cut_but_everything_too_wide_is_told() {
+    let street = "3 allée des Grands Champs du Moulin à Vent".to_owned();
+    let fields = Fields {
+        surname: "S".to_owned(),
+        street: [street.clone(), String::new()],
+        ..Fields::default()
+    };
+    let document = Document {
+        header: Header::from_fields(&fields),
+        ..Document::default()
+    };
+    let written = write(&[document], &WriteOptions::default());
+    assert_eq!(told(&written.warnings), [("field-too-long", 4)]);
+    assert_eq!(
+        read(&written.bytes).unwrap().documents[0].header.fields().street[0],
+        street
+    );
+}
+
+#[test]
+fn a_header_is_checked_before_it_leaves() {
+    let today = date(2024, 5, 14);
+    let problems = |surname: &str, given: &str, birth: &str| {
+        let mut lines: [String; 12] = Default::default();
+        surname.clone_into(&mut lines[1]);
+        given.clone_into(&mut lines[2]);
+        birth.clone_into(&mut lines[6]);
+        header_problems(&Header::from_lines(lines), today)
+    };
+    assert_eq!(problems("DESOMBRE", "Yann", "14/05/2024"), []);
+    assert_eq!(
+        problems("DESOMBRE", "Yann", "15/05/2024"),
+        [HeaderProblem::BirthDateInFuture]
+    );
+    assert_eq!(
+        problems("DESOMBRE", "Yann", "31/02/2024"),
+        [HeaderProblem::BirthDateUnreadable]
+    );
+    assert_eq!(
+        problems(" ", "", ""),
+        [
+            HeaderProblem::SurnameMissing,
+            HeaderProblem::GivenNameMissing,
+            HeaderProblem::BirthDateMissing
+        ]
+    );
+}
+
+#[test]
+fn debug_output_names_no_patient() {
+    let reading = reading("strict.hpr");
+    let document = &reading.documents[0];
+    let shown = format!(
+        "{reading:?} {document:?} {:?} {:?} {:?}",
+        document.header,
+        document.patient(),
+        document.lab
+    );
+    for word in ["DESOMBRE", "Gwénaëlle", "Tanneurs", "1951", "Glyc", "confrère"] {
+        assert!(!shown.contains(word), "{word} in {shown}");
+    }
+}
+
+#[test]
+fn the_format_page_lists_every_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/hprim.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let mut codes: Vec<&str> = Deviation::ALL.iter().map(|deviation| deviation.code()).collect();
+    codes.extend(HprimError::ALL.iter().map(|error| error.code()));
+    codes.extend(HeaderProblem::ALL.iter().map(|problem| problem.code()));
+    for code in &codes {
+        assert!(page.contains(&format!("| `{code}` |")), "docs/hprim.md lacks {code}");
+    }
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| `hprim-") || line.starts_with("| `patient-"))
+        .count();
+    assert_eq!(
+        rows,
+        codes.len(),
+        "docs/hprim.md lists a code that does not exist, or one twice"
+    );
+}
+
+/// Characters of ISO-8859-1 that no run of can be taken for UTF-8: its bytes 80 to BF are left out.
+const LATIN: &str = "[ -{}~À-ÿ]";
+
+fn word(longest: usize) -> impl Strategy<Value = String> {
+    proptest::string::string_regex(&format!("{LATIN}{{0,{longest}}}"))
+        .unwrap()
+        .prop_map(|text| text.trim().to_owned())
+}
+
+fn any_date() -> impl Strategy<Value = Date> {
+    (1850i16..=2199, 1i8..=12, 1i8..=28).prop_map(|(year, month, day)| date(year, month, day))
+}
+
+fn party() -> impl Strategy<Value = Party> {
+    ("[A-Z0-9]{0,10}", word(30)).prop_map(|(code, name)| Party { code, name })
+}
+
+prop_compose! {
+    fn header()(
+        patient_code in "[A-Z0-9]{0,10}",
+        surname in "[A-ZÀ-Ý][A-ZÀ-Ý ]{0,40}[A-ZÀ-Ý]",
+        given in word(50),
+        street in word(30),
+        street2 in word(30),
+        place in prop_oneof![
+            Just(("", "")), Just(("28000", "CHARTRES")), Just(("2A004", "AJACCIO")), Just(("", "LE HAVRE")),
+        ],
+        birth_date in any_date(),
+        nir in prop_oneof![Just(""), Just("2510328085042"), Just("2510328085042 01"), Just("néant")],
+        file_number in word(20),
+        document_date in proptest::option::of(any_date()),
+        sender in party(),
+        addressee in party(),
+    ) -> Header {
+        Header::from_fields(&Fields {
+            patient_code, surname, given, street: [street, street2],
+            postcode: place.0.to_owned(), town: place.1.to_owned(),
+            birth_date: Some(birth_date), nir: nir.to_owned(), file_number, document_date, sender, addressee,
+        })
+    }
+}
+
+fn field() -> impl Strategy<Value = String> {
+    proptest::string::string_regex("[ -{}~À-ÿ]{0,12}").unwrap()
+}
+
+prop_compose! {
+    fn result()(
+        texts in proptest::array::uniform10(field()),
+        kind in "[NACZ]?", flag in "[LHNZ]{0,2}", status in "[FRCZ]?",
+    ) -> LabLine {
+        let [label, code, value, unit, low, high, value2, unit2, low2, high2] = texts;
+        LabLine::Result(Box::new(LabResult {
+            label, code, value, unit, low, high, value2, unit2, low2, high2,
+            kind: ResultKind::read(&kind), flag: Flag::read(&flag), status: ResultStatus::read(&status),
+        }))
+    }
+}
+
+fn lab() -> impl Strategy<Value = Lab> {
+    let line = prop_oneof![field().prop_map(LabLine::Text), result()];
+    proptest::collection::vec(line, 0..6).prop_map(|lines| Lab { lines })
+}
+
+prop_compose! {
+    fn document()(
+        header in header(),
+        lines in proptest::collection::vec(word(60), 0..8),
+        lab in proptest::option::of(lab()),
+    ) -> Document {
+        let text = lines.join("\n").trim_matches('\n').to_owned();
+        Document { header, text, lab }
+    }
+}
+
+fn options() -> impl Strategy<Value = WriteOptions> {
+    let charset = prop_oneof![
+        Just(Charset::Iso8859_1),
+        Just(Charset::Windows1252),
+        Just(Charset::Utf8),
+        Just(Charset::Utf8Bom)
+    ];
+    let line_end = prop_oneof![
+        Just(LineEnd::CrLf),
+        Just(LineEnd::Lf),
+        Just(LineEnd::Cr),
+        Just(LineEnd::LfCr)
+    ];
+    (charset, line_end).prop_map(|(charset, line_end)| WriteOptions { charset, line_end })
+}
+
+/// Documents of any text at all: control characters, separators, markers.
+fn hostile() -> impl Strategy<Value = Document> {
+    let text = || {
+        prop_oneof![
+            any::<String>(),
+            "[\\x00-\\xFF]{0,20}",
+            proptest::sample::select(vec![
+                "****FIN****",
+                " ****finfichier**** ",
+                "****LAB****",
+                "RES|a",
+                " TEX|b",
+                "H|~^\\&",
+                "#BINASCII1#",
+                "\r\n",
+                "x\ny",
+                "\u{feff}",
+                "01/01/1990",
+                "\u{85}",
+            ])
+            .prop_map(str::to_owned),
+        ]
+    };
+    let lines = proptest::array::uniform12(text());
+    let lab = proptest::collection::vec((text(), text(), text()), 0..4).prop_map(|lines| {
+        let line = |(label, value, kind): (String, String, String)| {
+            let kind = ResultKind::Other(kind);
+            [
+                LabLine::Text(label.clone()),
+                LabLine::Result(Box::new(LabResult {
+                    label,
+                    value,
+                    kind,
+                    ..LabResult::default()
+                })),
+            ]
+        };
+        Lab {
+            lines: lines.into_iter().flat_map(line).collect(),
+        }
+    });
+    (
+        lines,
+        proptest::collection::vec(text(), 0..6),
+        proptest::option::of(lab),
+    )
+        .prop_map(|(mut lines, text, lab)| {
+            // A document without a word is none.
+            lines[1].push('S');
+            Document {
+                header: Header::from_lines(lines),
+                text: text.join("\n"),
+                lab,
+            }
+        })
+}
+
+proptest! {
+    #![proptest_config(seeds::cases(512))]
+
+    #[test]
+    fn what_is_written_reads_back_the_same(
+        documents in proptest::collection::vec(document(), 1..4),
+        options in options(),
+    ) {
+        let written = write(&documents, &options);
+        let again = read(&written.bytes).unwrap();
+        prop_assert!(again.documents == documents, "{:?}", String::from_utf8_lossy(&written.bytes));
+        prop_assert_eq!(again.line_end, options.line_end);
+        prop_assert_eq!(again.stray.as_str(), "");
+        let joined: Vec<u8> = again.ranges.iter().flat_map(|range| &written.bytes[range.clone()]).copied().collect();
+        let end = [b"****FINFICHIER****", options.line_end.bytes()].concat();
+        prop_assert!(written.bytes.ends_with(&[joined, end].concat()));
+    }
+
+    #[test]
+    fn any_document_at_all_stays_one_document(
+        documents in proptest::collection::vec(hostile(), 1..4),
+        options in options(),
+    ) {
+        let written = write(&documents, &options);
+        let again = read(&written.bytes).unwrap();
+        prop_assert_eq!(again.documents.len(), documents.len());
+        prop_assert_eq!(again.stray.as_str(), "");
+    }
+
+    #[test]
+    fn any_bytes_at_all_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let _ = read(&bytes);
+    }
+
+    #[test]
+    fn broken_files_are_read_or_refused(
+        name in proptest::sample::select(vec!["strict.hpr", "lab-loose.hpr", "two-documents.hpr", "windows-1252.hpr"]),
+        edits in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0u8..3), 1..20),
+    ) {
+        let mut bytes = fixture(name);
+        for (place, byte, kind) in edits {
+            let place = place.index(bytes.len());
+            match kind {
+                0 => bytes[place] = byte,
+                1 => bytes.insert(place, byte),
+                _ => { bytes.remove(place); }
+            }
+        }
+        if let Ok(reading) = read(&bytes) {
+            prop_assert!(!reading.documents.is_empty());
+            prop_assert_eq!(reading.documents.len(), reading.ranges.len());
+            for range in &reading.ranges {
+                prop_assert!(bytes.get(range.clone()).is_some());
+            }
+            let strict = write(&reading.documents, &WriteOptions::default());
+            prop_assert!(!strict.bytes.contains(&b'\0'));
+        }
+    }
+}
