@@ -1,3 +1,68 @@
-//! Pli.
+//! Pli's own commands: `cargo xtask test` and `cargo xtask docs`.
+//! The stages of the tests are one table in `stages`; what the README shows is kept by `readme`.
+//! Read next: `stages`.
 
-fn main() {}
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal program")]
+
+mod checkout;
+mod install;
+mod normal;
+mod readme;
+mod stages;
+mod summary;
+mod tally;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+
+use checkout::Checkout;
+
+/// Pli's own commands.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Task {
+    /// Run the checks; the last line is `N passed, N failed`
+    #[command(after_help = stages::help())]
+    Test {
+        /// Also install other programs and run the stages that need them
+        #[arg(long)]
+        all: bool,
+        /// Run this stage and no other; may be given several times
+        #[arg(long, value_name = "STAGE", conflicts_with = "all",
+              value_parser = PossibleValuesParser::new(stages::names()))]
+        only: Vec<String>,
+    },
+    /// Rewrite the README's marked blocks from real runs
+    #[command(after_help = readme::HELP)]
+    Docs {
+        /// Rewrite this block and no other; may be given several times
+        #[arg(long, value_name = "BLOCK", value_enum)]
+        only: Vec<readme::Block>,
+    },
+}
+
+fn main() -> ExitCode {
+    let checkout = match Checkout::find() {
+        Ok(checkout) => checkout,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match Task::parse() {
+        Task::Test { all, only } => {
+            let summary = stages::run(&checkout, &stages::plan(all, &only));
+            println!("\n{summary}");
+            ExitCode::from(u8::from(summary.failed() > 0))
+        }
+        Task::Docs { only } => match readme::rewrite(&checkout, &only) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("xtask docs: {error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
