@@ -1,3 +1,5 @@
 //! Pli.
 
 pub mod hprim;
+pub mod keystore;
+pub mod store;

@@ -7,6 +7,8 @@ mod primitives;
 use std::ffi::{c_char, c_int, c_uchar, c_void};
 use std::{ptr, slice};
 
+use rusqlite::{Connection, ffi};
+
 use primitives::{AES_BLOCK, AES_KEY, Hash, decrypt, encrypt, hmac, pbkdf2};
 
 /// Keeps the provider in the binary that calls it.
@@ -15,6 +17,31 @@ use primitives::{AES_BLOCK, AES_KEY, Hash, decrypt, encrypt, hmac, pbkdf2};
 /// opens a database calls this once, at no cost.
 pub fn link() {
     std::hint::black_box::<unsafe extern "C" fn(*mut Provider) -> c_int>(pli_sqlcipher_setup);
+}
+
+/// Keys a connection that has read nothing yet, as `PRAGMA key` does, but without the key passing through SQL text
+/// and `SQLite`'s unwiped memory. `key` is a passphrase, or a raw key as `x'…'` in hexadecimal.
+///
+/// # Errors
+///
+/// What `SQLite` answers. A wrong key shows only when the first page is read.
+pub fn set_key(connection: &Connection, key: &[u8]) -> rusqlite::Result<()> {
+    link();
+    let Ok(length) = c_int::try_from(key.len()) else {
+        return Err(failure(ffi::SQLITE_TOOBIG));
+    };
+    // SAFETY: the handle is open for as long as `connection` is borrowed and used by this thread alone, for `Connection` is
+    // not `Sync`; `key` is readable over `length` bytes, and SQLCipher copies it before it returns.
+    let code = unsafe { ffi::sqlite3_key(connection.handle(), key.as_ptr().cast(), length) };
+    if code == ffi::SQLITE_OK {
+        Ok(())
+    } else {
+        Err(failure(code))
+    }
+}
+
+fn failure(code: c_int) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
 }
 
 /// `struct sqlcipher_provider` of `sqlcipher.h`, field for field.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{fs, ptr};
 
 use data_encoding::HEXLOWER;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::ErrorCode;
 
 use super::*;
 
@@ -238,7 +238,7 @@ fn open(path: &Path, key: &str) -> Connection {
     link();
     let connection = Connection::open(path).unwrap();
     connection.execute_batch("PRAGMA cipher_log_level = NONE").unwrap();
-    connection.pragma_update(None, "key", key).unwrap();
+    set_key(&connection, key.as_bytes()).unwrap();
     connection
 }
 

@@ -1,4 +1,17 @@
 //! Everything `pli_core` is held to from outside, in one binary so that C code is linked once.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
 
 mod hprim;
+mod keystore;
+mod pages;
+mod search;
 mod seeds;
+mod store;

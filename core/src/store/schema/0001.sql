@@ -75,6 +75,7 @@ CREATE TABLE message (
 ) STRICT;
 
 CREATE INDEX message_by_date ON message (direction, archived_at, dated_at DESC);
+CREATE INDEX message_archived ON message (dated_at DESC) WHERE archived_at > 0;
 
 -- What became of a sent message, per recipient account.
 CREATE TABLE delivery (
@@ -100,6 +101,8 @@ CREATE TABLE outbox (
     next_attempt_at INTEGER NOT NULL DEFAULT 0,
     refused         TEXT NOT NULL DEFAULT ''   -- the code with which it was refused for good
 ) STRICT;
+
+CREATE INDEX outbox_by_message ON outbox (message);
 
 -- Messages that arrived, deleted ones included: none arrives twice.
 CREATE TABLE seen (
@@ -145,12 +148,31 @@ CREATE TABLE exported (
     exported_at INTEGER NOT NULL
 ) STRICT;
 
+-- The full-text index. It keeps no text: what it is told at a deletion must be what it was told before, so
+-- triggers alone write it. `fold` is a function that the store gives each connection (accents, case, ligatures).
 CREATE VIRTUAL TABLE message_search USING fts5 (
     subject, body, people, patient,
     content = '',
-    contentless_delete = 1,
     prefix = '2 3',
     tokenize = "unicode61 remove_diacritics 2"
 );
 
+-- A contentless table with `contentless_delete` would leave deleted words in its segments; this does not.
 INSERT INTO message_search (message_search, rank) VALUES ('secure-delete', 1);
+
+CREATE TRIGGER message_inserted AFTER INSERT ON message BEGIN
+    INSERT INTO message_search (rowid, subject, body, people, patient)
+    VALUES (new.rowid, fold(new.subject), fold(new.body), fold(new.people), fold(new.patient));
+END;
+
+CREATE TRIGGER message_deleted AFTER DELETE ON message BEGIN
+    INSERT INTO message_search (message_search, rowid, subject, body, people, patient)
+    VALUES ('delete', old.rowid, fold(old.subject), fold(old.body), fold(old.people), fold(old.patient));
+END;
+
+CREATE TRIGGER message_updated AFTER UPDATE OF rowid, subject, body, people, patient ON message BEGIN
+    INSERT INTO message_search (message_search, rowid, subject, body, people, patient)
+    VALUES ('delete', old.rowid, fold(old.subject), fold(old.body), fold(old.people), fold(old.patient));
+    INSERT INTO message_search (rowid, subject, body, people, patient)
+    VALUES (new.rowid, fold(new.subject), fold(new.body), fold(new.people), fold(new.patient));
+END;
