@@ -2,4 +2,5 @@
 
 pub mod hprim;
 pub mod keystore;
+pub mod mime;
 pub mod store;

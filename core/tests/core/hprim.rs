@@ -1,10 +1,4 @@
 //! HPRIM: each rule by a file of bytes, the writer by exact bytes, both by random documents and random bytes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test says what is wrong by failing"
-)]
 
 use std::path::Path;
 

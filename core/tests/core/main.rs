@@ -11,6 +11,7 @@
 
 mod hprim;
 mod keystore;
+mod mime;
 mod pages;
 mod search;
 mod seeds;
