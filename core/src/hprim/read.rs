@@ -475,9 +475,11 @@ impl<'a> FileReader<'a> {
         let has_date = |shift: usize| {
             birth_line(shift).is_some_and(|line| DateLine::read(&self.text(line), None).date().is_some())
         };
+        // Blank lines that a header of twelve needs are its own.
+        let spare = segment.len().saturating_sub(LINES).min(MAX_SHIFT);
         let blanks = segment
             .iter()
-            .take(MAX_SHIFT)
+            .take(spare)
             .take_while(|line| self.is_blank(line))
             .count();
         if has_date(0) {

@@ -106,6 +106,19 @@ fn each_file_is_told_its_deviations_and_no_others() {
 }
 
 #[test]
+fn a_date_on_line_8_does_not_cost_a_bare_header_its_first_line() {
+    let mut lines: [String; 12] = Default::default();
+    "S".clone_into(&mut lines[1]);
+    "01/01/1990".clone_into(&mut lines[7]);
+    let document = Document {
+        header: Header::from_lines(lines),
+        ..Document::default()
+    };
+    let written = write(&[document], &WriteOptions::default());
+    assert_eq!(read(&written.bytes).unwrap().documents[0].header.surname(), "S");
+}
+
+#[test]
 fn what_is_no_hprim_is_named() {
     let expected = [
         ("hprim-sante.hpr", HprimError::HprimSante),
