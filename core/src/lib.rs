@@ -1,6 +1,24 @@
-//! Pli.
+//! The phone's engine: account, encrypted store, mail, and the sync with the relay.
+//! Screens and commands are elsewhere; what crosses the network is `pli-protocol`'s.
+//! Read next: [`Session`], then `sync`.
 
+mod account;
+mod crash;
+mod directory;
+mod error;
 pub mod hprim;
 pub mod keystore;
+mod mail;
 pub mod mime;
+mod net;
+mod session;
 pub mod store;
+mod sync;
+
+pub use account::enrol::RecoveryPhrase;
+pub use error::{Error, Language};
+pub use mail::compose::{Draft, SendWarning};
+pub use mail::list::{AttachmentView, Delivery, DeliveryState, Folder, MessageView, Summary};
+pub use session::{Config, Session};
+pub use sync::SyncReport;
+pub use sync::unopened::Unopened;

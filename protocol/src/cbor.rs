@@ -54,6 +54,7 @@ pub enum FormatError {
 
 /// The one encoding of `value`.
 #[must_use]
+#[expect(clippy::missing_panics_doc, reason = "writing to a Vec cannot fail")]
 pub fn encode<T: Format>(value: &T) -> Vec<u8> {
     let mut bytes = vec![T::VERSION];
     #[expect(

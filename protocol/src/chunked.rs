@@ -1,4 +1,4 @@
-//! Encryption of content in chunks of 16 KiB, as `c2sp.org/chunked-encryption@v1` with SHA-256 and AEAD_AES_256_GCM.
+//! Encryption of content in chunks of 16 KiB, as `c2sp.org/chunked-encryption@v1` with SHA-256 and `AEAD_AES_256_GCM`.
 //! See `docs/protocol/payload.md`; who gets the key is [`crate::seal`]'s.
 
 use std::fmt;

@@ -121,6 +121,7 @@ impl SigningKey {
 
     /// Signs `message` for one purpose.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "the contexts are constants, all of them short")]
     pub fn sign(&self, purpose: Purpose, message: &[u8]) -> Signature {
         let context = purpose.context();
         let mut bytes = Vec::with_capacity(Signature::LEN);

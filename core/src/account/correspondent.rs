@@ -1,0 +1,140 @@
+//! Correspondents: their pinned identities, their device lists, and the batches seen of their devices.
+
+use std::collections::HashMap;
+
+use protocol::api::{AccountKeys, PrekeyWish};
+use protocol::cbor;
+use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount};
+use protocol::prekey::VerifiedPrekey;
+use protocol::{Address, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::Account;
+use crate::error::Error;
+use crate::session::Session;
+use crate::store::StoreError;
+
+/// What this phone knows of an account after asking the relay.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// The identity is the pinned one; prekeys as they were asked for.
+    Trusted {
+        account: VerifiedAccount,
+        prekeys: Vec<VerifiedPrekey>,
+    },
+    /// The relay names another identity than the pinned one.
+    Changed,
+}
+
+/// The account as this phone knows it, without asking.
+pub(crate) fn pinned(connection: &Connection, address: &Address) -> Result<Option<VerifiedAccount>, Error> {
+    let row: Option<(Vec<u8>, Vec<u8>)> = connection
+        .query_row(
+            "SELECT identity, list FROM correspondent WHERE address = ?1",
+            [address.as_str()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()
+        .map_err(StoreError::from)?;
+    row.map(|(identity, list)| {
+        let identity: Signed<Identity> = cbor::decode(&identity)?;
+        let list: Signed<DeviceList> = cbor::decode(&list)?;
+        Ok(VerifiedAccount::verify(&identity, &list)?)
+    })
+    .transpose()
+}
+
+impl Session {
+    /// Asks the relay for accounts and takes in what verifies; accounts that are not enrolled are left out.
+    pub(crate) async fn ask_keys(
+        &self,
+        account: &Account,
+        accounts: Vec<Address>,
+        prekeys: PrekeyWish,
+    ) -> Result<HashMap<Address, Known>, Error> {
+        let asked = accounts.clone();
+        let answer = self.relay.keys(account, accounts, prekeys).await?;
+        self.write(|tx| {
+            let mut known = HashMap::new();
+            for keys in &answer.accounts {
+                let verified = VerifiedAccount::verify(&keys.identity, &keys.list)?;
+                if asked.contains(verified.address()) {
+                    let address = verified.address().clone();
+                    known.insert(address, take_in(tx, keys, verified, prekeys)?);
+                }
+            }
+            Ok(known)
+        })
+    }
+}
+
+/// Pins a first identity; otherwise takes a list only of the pinned identity, and never an older one.
+fn take_in(
+    tx: &Transaction<'_>,
+    keys: &AccountKeys,
+    account: VerifiedAccount,
+    wish: PrekeyWish,
+) -> Result<Known, Error> {
+    match pinned(tx, account.address())? {
+        Some(pinned) if pinned.fingerprint() != account.fingerprint() => {
+            tx.execute(
+                "UPDATE correspondent SET changed = ?2 WHERE address = ?1",
+                params![account.address().as_str(), cbor::encode(&keys.identity)],
+            )
+            .map_err(StoreError::from)?;
+            return Ok(Known::Changed);
+        }
+        Some(pinned) if pinned.list_version() > account.list_version() => {
+            return Err(Error::Network("relay-behind"));
+        }
+        Some(pinned)
+            if pinned.list_version() == account.list_version() && pinned.list_digest() != account.list_digest() =>
+        {
+            return Err(Error::Network("relay-forked"));
+        }
+        _ => {}
+    }
+    tx.execute(
+        "INSERT INTO correspondent (address, fingerprint, identity, list, version) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (address) DO UPDATE SET list = excluded.list, version = excluded.version",
+        params![
+            account.address().as_str(),
+            account.fingerprint().as_bytes().as_slice(),
+            cbor::encode(&keys.identity),
+            cbor::encode(&keys.list),
+            i64::try_from(account.list_version()).unwrap_or(i64::MAX),
+        ],
+    )
+    .map_err(StoreError::from)?;
+    let mut prekeys = Vec::with_capacity(keys.prekeys.len());
+    for handed in &keys.prekeys {
+        let newest = newest_batch(tx, handed.device.as_bytes())?;
+        let prekey = handed.verify(&account, newest, Timestamp::now())?;
+        record_batch(tx, handed.device.as_bytes(), prekey.id.batch)?;
+        prekeys.push(prekey);
+    }
+    if wish != PrekeyWish::None && prekeys.len() != account.devices().len() {
+        return Err(Error::Network("prekeys-missing"));
+    }
+    Ok(Known::Trusted { account, prekeys })
+}
+
+fn newest_batch(tx: &Transaction<'_>, device: &[u8]) -> Result<u64, Error> {
+    let number: Option<i64> = tx
+        .query_row("SELECT number FROM batch_seen WHERE device = ?1", [device], |row| {
+            row.get(0)
+        })
+        .optional()
+        .map_err(StoreError::from)?;
+    Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+}
+
+fn record_batch(tx: &Transaction<'_>, device: &[u8], number: u64) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO batch_seen (device, number) VALUES (?1, ?2)
+         ON CONFLICT (device) DO UPDATE SET number = max(number, excluded.number)",
+        params![device, i64::try_from(number).unwrap_or(i64::MAX)],
+    )
+    .map_err(StoreError::from)?;
+    Ok(())
+}

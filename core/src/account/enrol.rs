@@ -1,0 +1,165 @@
+//! Enrolment: the identity, the first device and its first prekeys are made here and published with an activation code.
+//! All of it is stored before the first attempt, so that a lost reply is asked for again with the same keys.
+
+use bip39::{Language, Mnemonic};
+use protocol::api::Enrolment;
+use protocol::cbor;
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed};
+use protocol::sign::{Seed, SigningKey};
+use protocol::{Address, Timestamp};
+use rusqlite::params;
+use zeroize::Zeroizing;
+
+use super::{Account, Row, prekeys};
+use crate::crash::crash_point;
+use crate::error::Error;
+use crate::session::{Session, set_setting, setting};
+use crate::store::StoreError;
+
+/// Twelve words from which the recovery key is made: 128 random bits. Whoever has them can take the account over.
+pub struct RecoveryPhrase(Zeroizing<String>);
+
+impl RecoveryPhrase {
+    /// The words, to be written on paper.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        &self.0
+    }
+
+    fn make() -> Result<Self, Error> {
+        let mut entropy = Zeroizing::new([0; 16]);
+        getrandom::fill(entropy.as_mut_slice())?;
+        let words = Mnemonic::from_entropy_in(Language::French, entropy.as_slice()).map_err(|_| Error::Random)?;
+        Ok(Self(Zeroizing::new(words.to_string())))
+    }
+
+    fn recovery_key(&self) -> Result<SigningKey, Error> {
+        let words = Mnemonic::parse_in_normalized(Language::French, &self.0).map_err(|_| StoreError::Corrupt)?;
+        let seed = Zeroizing::new(words.to_seed_normalized(""));
+        Ok(SigningKey::derive(&Seed::from_bytes(&seed)))
+    }
+}
+
+impl std::fmt::Debug for RecoveryPhrase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecoveryPhrase")
+    }
+}
+
+/// The phrase, from the making of the keys until the relay has confirmed them.
+const PENDING_PHRASE: &str = "pending-phrase";
+
+impl Session {
+    /// Enrols `address` on this phone with the code that the operator gave.
+    ///
+    /// Shows the recovery phrase once: no device keeps it. An attempt that failed on the way is gone on with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyEnrolled`], [`Error::Relay`] with `activation-refused` or `already-enrolled`, [`Error::Network`].
+    pub async fn enrol(&self, address: &Address, code: &str) -> Result<RecoveryPhrase, Error> {
+        let _alone = self.syncing.lock().await;
+        match self.read(Account::load) {
+            Err(Error::NotEnrolled) => {}
+            Ok(_) => return Err(Error::AlreadyEnrolled),
+            Err(error) => return Err(error),
+        }
+        let server = self.relay.server().await?.name;
+        let (request, phrase) = self.write(|tx| {
+            let pending = Row::load(tx)?.map(Row::account).transpose()?;
+            let phrase = if pending.is_some_and(|account| account.address == *address) {
+                RecoveryPhrase(Zeroizing::new(setting(tx, PENDING_PHRASE)?.ok_or(StoreError::Corrupt)?))
+            } else {
+                prepare(tx, address, &server)?
+            };
+            Ok((request(tx, code)?, phrase))
+        })?;
+        crash_point!("enrolment-stored");
+        self.relay.enrol(&request).await?;
+        crash_point!("enrolment-accepted");
+        self.write(|tx| {
+            tx.execute(
+                "UPDATE account SET enrolled_at = ?1 WHERE id = 1",
+                [Timestamp::now().as_millis()],
+            )
+            .map_err(StoreError::from)?;
+            tx.execute("DELETE FROM setting WHERE name = ?1", [PENDING_PHRASE])
+                .map_err(StoreError::from)?;
+            tx.execute("DELETE FROM batch_upload", []).map_err(StoreError::from)?;
+            Ok(())
+        })?;
+        self.store()?.truncate_wal()?;
+        Ok(phrase)
+    }
+}
+
+/// Makes every key of a new account and stores them, replacing an attempt for another address.
+fn prepare(tx: &rusqlite::Transaction<'_>, address: &Address, server: &str) -> Result<RecoveryPhrase, Error> {
+    let phrase = RecoveryPhrase::make()?;
+    let (identity_key, device_key) = (SigningKey::make()?, SigningKey::make()?);
+    let created_at = Timestamp::now();
+    let identity = Signed::make(
+        &Identity {
+            address: address.clone(),
+            key: identity_key.verifying_key(),
+            recovery: phrase.recovery_key()?.verifying_key(),
+            created_at,
+        },
+        &identity_key,
+    );
+    let fingerprint = identity.digest();
+    let certificate = DeviceCertificate {
+        address: address.clone(),
+        identity: fingerprint,
+        key: device_key.verifying_key(),
+        created_at,
+    };
+    let device = certificate.device();
+    let list = Signed::make(
+        &DeviceList {
+            address: address.clone(),
+            identity: fingerprint,
+            version: 1,
+            devices: vec![Signed::make(&certificate, &identity_key)],
+            issued_at: created_at,
+        },
+        &identity_key,
+    );
+    tx.execute("DELETE FROM prekey", []).map_err(StoreError::from)?;
+    tx.execute("DELETE FROM batch_upload", []).map_err(StoreError::from)?;
+    tx.execute(
+        "INSERT OR REPLACE INTO account (id, address, identity, identity_seed, list, device, device_seed, server)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            address.as_str(),
+            cbor::encode(&identity),
+            identity_key.seed().as_bytes().as_slice(),
+            cbor::encode(&list),
+            device.as_bytes().as_slice(),
+            device_key.seed().as_bytes().as_slice(),
+            server,
+        ],
+    )
+    .map_err(StoreError::from)?;
+    let row = Row::load(tx)?.ok_or(StoreError::Corrupt)?;
+    prekeys::make_batch(tx, &row.account()?)?;
+    set_setting(tx, PENDING_PHRASE, phrase.words())?;
+    Ok(phrase)
+}
+
+/// The request for what [`prepare`] stored.
+fn request(tx: &rusqlite::Transaction<'_>, code: &str) -> Result<Enrolment, Error> {
+    let (identity, list, upload): (Vec<u8>, Vec<u8>, Vec<u8>) = tx
+        .query_row(
+            "SELECT identity, list, upload FROM account, batch_upload ORDER BY number LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .map_err(StoreError::from)?;
+    Ok(Enrolment {
+        code: code.trim().to_owned(),
+        identity: cbor::decode(&identity)?,
+        list: cbor::decode(&list)?,
+        batch: cbor::decode(&upload)?,
+    })
+}

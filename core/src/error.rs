@@ -1,0 +1,272 @@
+//! What can go wrong, as a shell sees it: a stable code, whether trying again helps, and what the person can do.
+
+use protocol::problem::Code;
+use protocol::{FormatError, address::AddressError, envelope::EnvelopeError, seal::SealError};
+use thiserror::Error;
+
+use crate::hprim::HprimError;
+use crate::mime::MimeError;
+use crate::store::StoreError;
+
+/// The language of a message to a person.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Language {
+    /// English.
+    English,
+    /// French.
+    French,
+}
+
+/// Any failure of the core. What is inside is for logs of a developer's machine; show [`Error::message`] to people.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text is not an address.
+    #[error("address: {0}")]
+    Address(#[from] AddressError),
+    /// This phone is enrolled already.
+    #[error("this phone is enrolled already")]
+    AlreadyEnrolled,
+    /// The draft cannot be sent as it is.
+    #[error("draft: {0}")]
+    Draft(&'static str),
+    /// An envelope cannot be made.
+    #[error("envelope: {0}")]
+    Envelope(#[from] EnvelopeError),
+    /// The relay sent something that does not verify.
+    #[error("relay: {0}")]
+    Format(#[from] FormatError),
+    /// The HPRIM document cannot be read.
+    #[error("HPRIM: {0}")]
+    Hprim(#[from] HprimError),
+    /// The session is locked.
+    #[error("the session is locked")]
+    Locked,
+    /// The letter cannot be read.
+    #[error("letter: {0}")]
+    Mime(#[from] MimeError),
+    /// The relay cannot be reached.
+    #[error("network: {0}")]
+    Network(&'static str),
+    /// There is no message with this number.
+    #[error("no such message")]
+    NoSuchMessage,
+    /// The message did not arrive as HPRIM and has no patient.
+    #[error("not an HPRIM document")]
+    NotHprim,
+    /// This phone is not enrolled.
+    #[error("this phone is not enrolled")]
+    NotEnrolled,
+    /// The system's random source failed.
+    #[error("no random bytes to be had")]
+    Random,
+    /// The relay refused.
+    #[error("the relay refused: {}", .0.as_str())]
+    Relay(Code),
+    /// The address of the relay or its certificate authority cannot be used.
+    #[error("server: {0}")]
+    Server(&'static str),
+    /// The store failed.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// The mail is not one that can be withdrawn.
+    #[error("cannot be withdrawn")]
+    TooLateToWithdraw,
+}
+
+impl Error {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "address-invalid",
+            Self::AlreadyEnrolled => "already-enrolled-here",
+            Self::Envelope(_) => "envelope-invalid",
+            Self::Format(_) => "relay-answer-invalid",
+            Self::Hprim(error) => error.code(),
+            Self::Locked => "locked",
+            Self::Mime(error) => error.code(),
+            Self::NoSuchMessage => "no-such-message",
+            Self::NotEnrolled => "not-enrolled",
+            Self::NotHprim => "not-hprim",
+            Self::Random => "no-randomness",
+            Self::Relay(code) => code.as_str(),
+            Self::Draft(code) | Self::Network(code) | Self::Server(code) => code,
+            Self::Store(error) => error.code(),
+            Self::TooLateToWithdraw => "too-late-to-withdraw",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody doing anything.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::Network(_)
+                | Self::Relay(
+                    Code::TemporarilyUnavailable | Code::Throttled | Code::TokenRefused | Code::ChallengeRefused
+                )
+        )
+    }
+
+    /// What to tell a person: what happened and what can be done.
+    #[must_use]
+    pub fn message(&self, language: Language) -> String {
+        let (french, english) = self.texts();
+        match language {
+            Language::English => english.to_owned(),
+            Language::French => french.to_owned(),
+        }
+    }
+
+    const fn texts(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Address(_) => (
+                "Ce n'est pas une adresse : écrivez prenom.nom@medicalNN.apicrypt.org.",
+                "This is not an address: write prenom.nom@medicalNN.apicrypt.org.",
+            ),
+            Self::AlreadyEnrolled => (
+                "Ce téléphone est déjà inscrit : utilisez un autre dossier pour un autre compte.",
+                "This phone is enrolled already: use another folder for another account.",
+            ),
+            Self::Draft(code) => draft_texts(code),
+            Self::Envelope(_) => (
+                "Ce message ne peut pas être mis sous pli : réduisez-le ou vérifiez les destinataires.",
+                "This message cannot be sealed: make it smaller or check the recipients.",
+            ),
+            Self::Format(_) => (
+                "La réponse du relais n'est pas vérifiable ; rien n'a été accepté. Prévenez l'opérateur.",
+                "The relay's answer does not verify and nothing was taken from it. Tell the operator.",
+            ),
+            Self::Hprim(_) => (
+                "Ce fichier n'est pas un document HPRIM lisible : vérifiez le fichier exporté par votre logiciel.",
+                "This file is not a readable HPRIM document: check what your software exported.",
+            ),
+            Self::Locked => (
+                "La session est verrouillée : déverrouillez-la.",
+                "The session is locked: unlock it.",
+            ),
+            Self::Mime(_) => (
+                "Cette lettre n'est pas lisible ; elle est gardée telle quelle.",
+                "This letter cannot be read; it is kept as it is.",
+            ),
+            Self::Network(_) => (
+                "Le relais ne répond pas ; ce qui est à envoyer partira dès qu'il répondra.",
+                "The relay does not answer; what is to be sent will go as soon as it does.",
+            ),
+            Self::NoSuchMessage => (
+                "Aucun message ne porte ce numéro : affichez la liste pour le retrouver.",
+                "No message has this number: list the messages to find it.",
+            ),
+            Self::NotEnrolled => (
+                "Ce téléphone n'est pas inscrit : commencez par l'inscription avec votre code d'activation.",
+                "This phone is not enrolled: begin by enrolling with your activation code.",
+            ),
+            Self::NotHprim => (
+                "Ce message n'est pas un document HPRIM : exportez-le en .eml.",
+                "This message is not an HPRIM document: export it as .eml.",
+            ),
+            Self::Random => (
+                "Le système ne fournit pas d'aléa : redémarrez l'appareil.",
+                "The system gives no random bytes: restart the device.",
+            ),
+            Self::Relay(code) => relay_texts(*code),
+            Self::Server(_) => (
+                "L'adresse du relais ou son autorité de certification est inutilisable : vérifiez l'adresse https et le fichier.",
+                "The relay's address or certificate authority cannot be used: check the https address and the file.",
+            ),
+            Self::Store(error) => error.texts(),
+            Self::TooLateToWithdraw => (
+                "Ce message ne peut plus être repris : il a été relevé, ou il n'est pas de vous.",
+                "This message cannot be taken back: it was retrieved, or is not yours.",
+            ),
+        }
+    }
+}
+
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        if error == SealError::Random {
+            Self::Random
+        } else {
+            Self::Envelope(error.into())
+        }
+    }
+}
+
+impl From<getrandom::Error> for Error {
+    fn from(_: getrandom::Error) -> Self {
+        Self::Random
+    }
+}
+
+const fn relay_texts(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::ActivationRefused => (
+            "Code d'activation faux, déjà utilisé ou expiré : demandez-en un nouveau à l'opérateur.",
+            "The activation code is wrong, used or expired: ask the operator for a new one.",
+        ),
+        Code::AlreadyEnrolled => (
+            "Cette adresse est déjà inscrite sur un autre appareil : demandez à l'opérateur.",
+            "This address is enrolled on another device: ask the operator.",
+        ),
+        Code::NotFound => (
+            "L'annuaire ne connaît pas cette adresse : cherchez la personne par son nom.",
+            "The directory does not know this address: search for the person by name.",
+        ),
+        Code::TemporarilyUnavailable => (
+            "Le relais est momentanément indisponible : réessayez plus tard.",
+            "The relay cannot do this now: try again later.",
+        ),
+        Code::Throttled => (
+            "Trop de demandes : attendez quelques minutes.",
+            "Too many requests: wait a few minutes.",
+        ),
+        Code::TooLarge => (
+            "Trop volumineux pour être envoyé : retirez une pièce jointe.",
+            "Too large to be sent: remove an attachment.",
+        ),
+        Code::Unreachable => (
+            "Aucun destinataire n'a encore d'appareil inscrit : joignez-le autrement.",
+            "No recipient has an enrolled device yet: reach them by other means.",
+        ),
+        Code::DeviceUnknown => (
+            "Le relais ne connaît plus cet appareil ; rien n'est effacé. Demandez à l'opérateur.",
+            "The relay does not know this device any more; nothing is erased. Ask the operator.",
+        ),
+        Code::CursorMismatch => (
+            "Le relais et cet appareil ne s'accordent pas sur ce qui a été remis ; rien n'est perdu ici. Prévenez l'opérateur.",
+            "The relay and this device do not agree on what was delivered; nothing is lost here. Tell the operator.",
+        ),
+        _ => (
+            "Le relais a refusé ; rien n'est perdu. Prévenez l'opérateur si cela dure.",
+            "The relay refused; nothing is lost. Tell the operator if it lasts.",
+        ),
+    }
+}
+
+const fn draft_texts(code: &str) -> (&'static str, &'static str) {
+    match code.as_bytes() {
+        b"no-recipient" => ("Indiquez au moins un destinataire.", "Name at least one recipient."),
+        b"too-many-recipients" => (
+            "Trop de destinataires : seize au plus, tous concernés par le patient.",
+            "Too many recipients: sixteen at most, all of whom care for the patient.",
+        ),
+        b"recipient-twice" => (
+            "Un destinataire figure deux fois, ou c'est vous-même.",
+            "A recipient is there twice, or is yourself.",
+        ),
+        b"too-large" => (
+            "Message trop volumineux (900 Ko au plus) : retirez une pièce jointe.",
+            "The message is too large (900 KB at most): remove an attachment.",
+        ),
+        b"identity-changed" => (
+            "L'identité d'un destinataire a changé : vérifiez auprès de lui avant d'envoyer.",
+            "A recipient's identity changed: check with them before sending.",
+        ),
+        _ => (
+            "Ce message ne peut pas être envoyé ainsi.",
+            "This message cannot be sent as it is.",
+        ),
+    }
+}

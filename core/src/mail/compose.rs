@@ -1,0 +1,331 @@
+//! Composing: a draft is checked, turned into a letter, and queued. What `send` returned for is never lost.
+
+use jiff::Zoned;
+use protocol::{Address, MessageId, Timestamp, limits};
+use rusqlite::{Transaction, params};
+
+use super::delivery::DeliveryState;
+use super::list;
+use crate::account::Account;
+use crate::crash::crash_point;
+use crate::error::Error;
+use crate::hprim::{self, Document, HeaderProblem, Party, Patient};
+use crate::mime::{self, Attachment, Letter};
+use crate::session::Session;
+use crate::store::StoreError;
+use crate::sync::OutboxKind;
+
+/// A mail that is being written.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// The recipients.
+    pub to: Vec<Address>,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+    /// Whom it is about: makes an HPRIM header.
+    pub patient: Option<Patient>,
+    /// A whole HPRIM document, sent byte for byte instead of text and patient.
+    pub hprim: Option<Vec<u8>>,
+    /// Files beside the text.
+    pub attachments: Vec<Attachment>,
+    /// The mail that it answers.
+    pub in_reply_to: Option<MessageId>,
+}
+
+/// What a person should look at before sending. None of them forbids it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SendWarning {
+    /// A short text is attached as a file: it would do as text.
+    AttachmentInsteadOfText,
+    /// The patient's birth date is missing or lies in the future.
+    BirthDateMissing,
+    /// It goes to more than one person.
+    SeveralRecipients,
+    /// No patient is named, so the receiving software cannot file it.
+    PatientMissing,
+    /// The patient's surname or first name is missing.
+    PatientNameMissing,
+    /// It has no subject.
+    SubjectMissing,
+    /// It is larger than a mail may be; sending will be refused.
+    TooLarge,
+}
+
+impl SendWarning {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AttachmentInsteadOfText => "attachment-instead-of-text",
+            Self::BirthDateMissing => "birth-date-missing",
+            Self::PatientMissing => "patient-missing",
+            Self::PatientNameMissing => "patient-name-missing",
+            Self::SeveralRecipients => "several-recipients",
+            Self::SubjectMissing => "subject-missing",
+            Self::TooLarge => "too-large",
+        }
+    }
+}
+
+impl Session {
+    /// What the person should look at before sending `draft`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotEnrolled`], or [`Error::Hprim`] when the document cannot be read at all.
+    pub fn check(&self, draft: &Draft) -> Result<Vec<SendWarning>, Error> {
+        let account = self.read(Account::load)?;
+        let letter = letter(&account.address, draft, MessageId::make()?, Timestamp::now())?;
+        let mut warnings = Vec::new();
+        if draft.subject.trim().is_empty() {
+            warnings.push(SendWarning::SubjectMissing);
+        }
+        if draft.to.len() > 1 {
+            warnings.push(SendWarning::SeveralRecipients);
+        }
+        match &letter.hprim {
+            None => warnings.push(SendWarning::PatientMissing),
+            Some(bytes) => {
+                let today = Zoned::now().date();
+                for document in hprim::read(bytes)?.documents {
+                    for problem in hprim::header_problems(&document.header, today) {
+                        let warning = match problem {
+                            HeaderProblem::BirthDateInFuture
+                            | HeaderProblem::BirthDateMissing
+                            | HeaderProblem::BirthDateUnreadable => SendWarning::BirthDateMissing,
+                            _ => SendWarning::PatientNameMissing,
+                        };
+                        if !warnings.contains(&warning) {
+                            warnings.push(warning);
+                        }
+                    }
+                }
+            }
+        }
+        if draft
+            .attachments
+            .iter()
+            .any(|attachment| attachment.media_type.starts_with("text/"))
+        {
+            warnings.push(SendWarning::AttachmentInsteadOfText);
+        }
+        if mime::compose(&letter).len() > limits::MAIL_BYTES {
+            warnings.push(SendWarning::TooLarge);
+        }
+        Ok(warnings)
+    }
+
+    /// Queues `draft` and returns the number of the message: once this returns, the mail is on disk and will be sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Draft`] for a draft that no relay would take; [`Error::NotEnrolled`], [`Error::Store`].
+    pub fn send(&self, draft: &Draft) -> Result<i64, Error> {
+        let account = self.read(Account::load)?;
+        check_recipients(&account.address, &draft.to)?;
+        let (id, now) = (MessageId::make()?, Timestamp::now());
+        let letter = letter(&account.address, draft, id, now)?;
+        let content = mime::compose(&letter);
+        if content.len() > limits::MAIL_BYTES {
+            return Err(Error::Draft("too-large"));
+        }
+        let rowid = self.write(|tx| {
+            let rowid = insert(tx, &account.address, id, list::SENT, &letter, &content, draft, now)?;
+            for address in &draft.to {
+                tx.execute(
+                    "INSERT INTO delivery (message, address, state, state_at) VALUES (?1, ?2, ?3, ?4)",
+                    params![rowid, address.as_str(), DeliveryState::Queued.number(), now.as_millis()],
+                )
+                .map_err(StoreError::from)?;
+            }
+            let recipients: Vec<_> = draft.to.iter().map(Address::as_str).collect();
+            tx.execute(
+                "INSERT INTO outbox (kind, idempotency_key, message, recipients) VALUES (?1, ?2, ?3, ?4)",
+                params![
+                    OutboxKind::Mail.number(),
+                    id.as_bytes().as_slice(),
+                    rowid,
+                    recipients.join("\n")
+                ],
+            )
+            .map_err(StoreError::from)?;
+            Ok(rowid)
+        })?;
+        crash_point!("mail-queued");
+        Ok(rowid)
+    }
+
+    /// Keeps `draft` for later and returns its number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotEnrolled`], [`Error::Store`].
+    pub fn save_draft(&self, draft: &Draft) -> Result<i64, Error> {
+        let account = self.read(Account::load)?;
+        let (id, now) = (MessageId::make()?, Timestamp::now());
+        let letter = letter(&account.address, draft, id, now)?;
+        let content = mime::compose(&letter);
+        self.write(|tx| insert(tx, &account.address, id, list::DRAFT, &letter, &content, draft, now))
+    }
+
+    /// A draft that answers the mail with this number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn answer(&self, number: i64) -> Result<Draft, Error> {
+        let (original, letter) = self.original(number)?;
+        let patient = letter.hprim.as_deref().and_then(patient_of);
+        Ok(Draft {
+            to: vec![original.sender],
+            subject: prefixed("Re: ", &letter.subject),
+            patient,
+            in_reply_to: Some(original.id),
+            ..Draft::default()
+        })
+    }
+
+    /// A draft that forwards the mail with this number, document and attachments included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn forward(&self, number: i64) -> Result<Draft, Error> {
+        let (_, letter) = self.original(number)?;
+        Ok(Draft {
+            subject: prefixed("Tr: ", &letter.subject),
+            text: letter.text,
+            hprim: letter.hprim,
+            attachments: letter.attachments,
+            ..Draft::default()
+        })
+    }
+
+    fn original(&self, number: i64) -> Result<(list::Original, Letter), Error> {
+        let original = self.read(|connection| list::original(connection, number))?;
+        let letter = mime::parse(&original.content)?;
+        Ok((original, letter))
+    }
+}
+
+/// The letter of a draft. A patient gives it an HPRIM document of its own.
+fn letter(from: &Address, draft: &Draft, id: MessageId, date: Timestamp) -> Result<Letter, Error> {
+    let hprim = match (&draft.hprim, &draft.patient) {
+        (Some(bytes), _) => {
+            hprim::read(bytes)?;
+            Some(bytes.clone())
+        }
+        (None, Some(patient)) => {
+            let to = draft.to.first().map_or("", Address::local_part);
+            let today = Zoned::now().date();
+            let document = Document::for_letter(
+                patient,
+                Party::named(from.local_part()),
+                Party::named(to),
+                today,
+                &draft.text,
+            );
+            Some(hprim::write(&[document], &hprim::WriteOptions::default()).bytes)
+        }
+        (None, None) => None,
+    };
+    let mut letter = Letter {
+        message_id: format!("{id}@{}", host_of(from)),
+        in_reply_to: draft
+            .in_reply_to
+            .map(|answered| format!("{answered}@{}", draft.to.first().map_or("", host_of))),
+        from: from.to_string(),
+        to: draft.to.iter().map(Address::to_string).collect(),
+        date: Some(date),
+        subject: draft.subject.clone(),
+        text: draft.text.clone(),
+        hprim: None,
+        attachments: draft.attachments.clone(),
+    };
+    if let Some(document) = hprim {
+        letter.carry_hprim(document);
+    }
+    Ok(letter)
+}
+
+fn host_of(address: &Address) -> &str {
+    address.as_str().split_once('@').map_or("", |(_, host)| host)
+}
+
+fn check_recipients(own: &Address, to: &[Address]) -> Result<(), Error> {
+    if to.is_empty() {
+        return Err(Error::Draft("no-recipient"));
+    }
+    if to.len() > limits::RECIPIENTS {
+        return Err(Error::Draft("too-many-recipients"));
+    }
+    let mut seen = vec![own];
+    for address in to {
+        if seen.contains(&address) {
+            return Err(Error::Draft("recipient-twice"));
+        }
+        seen.push(address);
+    }
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
+fn insert(
+    tx: &Transaction<'_>,
+    sender: &Address,
+    id: MessageId,
+    direction: i64,
+    letter: &Letter,
+    content: &[u8],
+    draft: &Draft,
+    now: Timestamp,
+) -> Result<i64, Error> {
+    let in_reply_to = draft.in_reply_to.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+    list::insert(
+        tx,
+        &list::NewMessage {
+            id,
+            sender,
+            direction,
+            letter,
+            content,
+            people: &draft.to.iter().map(Address::as_str).collect::<Vec<_>>().join(" "),
+            in_reply_to: &in_reply_to,
+            statement: &[],
+            signature: &[],
+            content_key: &[],
+            header: &[],
+            dated_at: now,
+        },
+    )
+}
+
+/// The patient of an HPRIM document, for lists, search and answers.
+pub(crate) fn patient_of(bytes: &[u8]) -> Option<Patient> {
+    let reading = hprim::read(bytes).ok()?;
+    reading.documents.first().map(Document::patient)
+}
+
+fn prefixed(prefix: &str, subject: &str) -> String {
+    if subject.to_lowercase().starts_with(&prefix.to_lowercase()) {
+        subject.to_owned()
+    } else {
+        format!("{prefix}{subject}")
+    }
+}
+
+/// How a patient is shown in a list: SURNAME First dd/mm/yyyy.
+pub(crate) fn patient_line(patient: &Patient) -> String {
+    let birth = patient
+        .birth_date
+        .map(|date| date.strftime("%d/%m/%Y").to_string())
+        .unwrap_or_default();
+    [patient.surname.as_str(), patient.given.as_str(), birth.as_str()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,64 @@
+//! Out of Pli, into the practice's software: `.eml` and HPRIM, byte for byte as they arrived.
+
+use protocol::Timestamp;
+use rusqlite::params;
+
+use super::list;
+use crate::error::Error;
+use crate::mime;
+use crate::session::Session;
+use crate::store::StoreError;
+
+impl Session {
+    /// The mail as an RFC 5322 message, as it was sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn export_eml(&self, number: i64) -> Result<Vec<u8>, Error> {
+        self.read(|connection| Ok(list::original(connection, number)?.content))
+    }
+
+    /// The HPRIM document that the mail holds, byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`], [`Error::NotHprim`].
+    pub fn export_hprim(&self, number: i64) -> Result<Vec<u8>, Error> {
+        let content = self.export_eml(number)?;
+        mime::parse(&content)?.hprim.ok_or(Error::NotHprim)
+    }
+
+    /// Numbers of the received mails that [`Session::record_export`] was not called for, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn unexported(&self) -> Result<Vec<i64>, Error> {
+        self.read(|connection| {
+            let mut select = connection
+                .prepare_cached(
+                    "SELECT rowid FROM message WHERE direction = ?1 AND rowid NOT IN (SELECT message FROM exported) ORDER BY rowid",
+                )
+                .map_err(StoreError::from)?;
+            let rows = select.query_map([list::RECEIVED], |row| row.get(0)).map_err(StoreError::from)?;
+            Ok(rows.collect::<Result<_, _>>().map_err(StoreError::from)?)
+        })
+    }
+
+    /// Remembers that the mail was dropped into a folder as `file`; empty when it holds no document.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn record_export(&self, number: i64, file: &str) -> Result<(), Error> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT OR REPLACE INTO exported (message, file, exported_at) VALUES (?1, ?2, ?3)",
+                params![number, file, Timestamp::now().as_millis()],
+            )
+            .map_err(StoreError::from)?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,322 @@
+//! Lists and single mails, as a screen shows them.
+
+use protocol::{Address, MessageId, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+
+use super::compose::{patient_line, patient_of};
+use super::delivery;
+pub use super::delivery::DeliveryState;
+use crate::error::Error;
+use crate::mime::{self, Letter};
+use crate::session::Session;
+use crate::store::{StoreError, search};
+
+pub(crate) const RECEIVED: i64 = 0;
+pub(crate) const SENT: i64 = 1;
+pub(crate) const DRAFT: i64 = 2;
+
+/// Where a mail is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Folder {
+    /// Received or sent, and put away.
+    Archive,
+    /// Not sent yet.
+    Drafts,
+    /// Received.
+    Inbox,
+    /// Sent or being sent.
+    Sent,
+}
+
+impl Folder {
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Archive => "m.direction IN (0, 1) AND m.archived_at > 0",
+            Self::Drafts => "m.direction = 2 AND m.archived_at = 0",
+            Self::Inbox => "m.direction = 0 AND m.archived_at = 0",
+            Self::Sent => "m.direction = 1 AND m.archived_at = 0",
+        }
+    }
+}
+
+/// A line of a list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Summary {
+    /// The mail's number on this phone.
+    pub number: i64,
+    /// The mail's id, the same everywhere.
+    pub id: MessageId,
+    /// Who sent it.
+    pub sender: String,
+    /// The correspondents: recipients of a sent mail.
+    pub people: String,
+    /// The subject.
+    pub subject: String,
+    /// Whom it is about; empty when it does not say.
+    pub patient: String,
+    /// When it was sent or, for a received one, accepted by the relay.
+    pub dated_at: Timestamp,
+    /// When it was read here; `None` while it was not.
+    pub read_at: Option<Timestamp>,
+    /// When it was handled here.
+    pub handled_at: Option<Timestamp>,
+    /// How many attachments it has.
+    pub attachments: u32,
+    /// Of a sent mail: the least of its recipients' states.
+    pub state: Option<DeliveryState>,
+}
+
+/// A whole mail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageView {
+    /// Its line.
+    pub summary: Summary,
+    /// Its text.
+    pub text: String,
+    /// Whether it holds an HPRIM document.
+    pub is_hprim: bool,
+    /// Its attachments.
+    pub attachments: Vec<AttachmentView>,
+    /// What became of it, for each recipient of a sent mail.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// An attachment, without its bytes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AttachmentView {
+    /// Its name, safe to be used as a file's.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its size.
+    pub size_bytes: usize,
+}
+
+/// What became of a mail with one recipient.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Delivery {
+    /// The recipient.
+    pub address: String,
+    /// How far it has come.
+    pub state: DeliveryState,
+    /// Since when.
+    pub state_at: Timestamp,
+}
+
+impl Session {
+    /// The newest mails of a folder, those that hold every word of `search` if given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn list(&self, folder: Folder, search: Option<&str>, limit: u32) -> Result<Vec<Summary>, Error> {
+        let matching = search.and_then(search::expression);
+        if search.is_some_and(|words| !words.trim().is_empty()) && matching.is_none() {
+            return Ok(Vec::new());
+        }
+        self.read(|connection| {
+            let filter = if matching.is_some() {
+                "AND m.rowid IN (SELECT rowid FROM message_search WHERE message_search MATCH ?2)"
+            } else {
+                "AND ?2 IS NULL"
+            };
+            let sql = format!(
+                "SELECT {COLUMNS} FROM message m WHERE {} {filter} ORDER BY m.dated_at DESC, m.rowid DESC LIMIT ?1",
+                folder.condition()
+            );
+            let mut select = connection.prepare_cached(&sql).map_err(StoreError::from)?;
+            let rows = select
+                .query_map(params![limit, matching], summary)
+                .map_err(StoreError::from)?;
+            rows.map(|row| row.map_err(StoreError::from)?.checked()).collect()
+        })
+    }
+
+    /// The mail with this number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn message(&self, number: i64) -> Result<MessageView, Error> {
+        self.read(|connection| {
+            let sql = format!("SELECT {COLUMNS} FROM message m WHERE m.rowid = ?1");
+            let summary = connection
+                .query_row(&sql, [number], summary)
+                .optional()
+                .map_err(StoreError::from)?
+                .ok_or(Error::NoSuchMessage)?
+                .checked()?;
+            let original = original(connection, number)?;
+            let deliveries = deliveries(connection, number)?;
+            // What no reader understands is still shown as it was stored.
+            let Ok(letter) = mime::parse(&original.content) else {
+                let text = String::from_utf8_lossy(&original.content).into_owned();
+                return Ok(MessageView {
+                    summary,
+                    text,
+                    is_hprim: false,
+                    attachments: Vec::new(),
+                    deliveries,
+                });
+            };
+            let attachments = letter.attachments.iter().map(|attachment| AttachmentView {
+                name: attachment.name.clone(),
+                media_type: attachment.media_type.clone(),
+                size_bytes: attachment.bytes.len(),
+            });
+            Ok(MessageView {
+                summary,
+                is_hprim: letter.hprim.is_some(),
+                attachments: attachments.collect(),
+                text: letter.text,
+                deliveries,
+            })
+        })
+    }
+}
+
+/// What answering, forwarding and exporting need of a stored mail.
+pub(crate) struct Original {
+    pub(crate) id: MessageId,
+    pub(crate) sender: Address,
+    pub(crate) content: Vec<u8>,
+}
+
+pub(crate) fn original(connection: &Connection, number: i64) -> Result<Original, Error> {
+    let (id, sender, content): (Vec<u8>, String, Vec<u8>) = connection
+        .query_row(
+            "SELECT id, sender, content FROM message WHERE rowid = ?1",
+            [number],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()
+        .map_err(StoreError::from)?
+        .ok_or(Error::NoSuchMessage)?;
+    Ok(Original {
+        id: MessageId::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt)?,
+        sender: sender.parse().map_err(|_| StoreError::Corrupt)?,
+        content,
+    })
+}
+
+/// A message on its way into the store.
+pub(crate) struct NewMessage<'a> {
+    pub(crate) id: MessageId,
+    pub(crate) sender: &'a Address,
+    pub(crate) direction: i64,
+    pub(crate) letter: &'a Letter,
+    pub(crate) content: &'a [u8],
+    pub(crate) people: &'a str,
+    pub(crate) in_reply_to: &'a [u8],
+    pub(crate) statement: &'a [u8],
+    pub(crate) signature: &'a [u8],
+    pub(crate) content_key: &'a [u8],
+    pub(crate) header: &'a [u8],
+    pub(crate) dated_at: Timestamp,
+}
+
+/// Stores a message; the search index follows by itself.
+pub(crate) fn insert(tx: &Transaction<'_>, new: &NewMessage<'_>) -> Result<i64, Error> {
+    let patient = new
+        .letter
+        .hprim
+        .as_deref()
+        .and_then(patient_of)
+        .map(|patient| patient_line(&patient))
+        .unwrap_or_default();
+    tx.execute(
+        "INSERT INTO message (id, sender, direction, subject, body, people, patient, content, statement, signature, content_key,
+                              header, attachments, in_reply_to, dated_at, read_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)",
+        params![
+            new.id.as_bytes().as_slice(),
+            new.sender.as_str(),
+            new.direction,
+            new.letter.subject,
+            new.letter.text,
+            format!("{} {}", new.sender, new.people),
+            patient,
+            new.content,
+            new.statement,
+            new.signature,
+            new.content_key,
+            new.header,
+            u32::try_from(new.letter.attachments.len()).unwrap_or(u32::MAX),
+            new.in_reply_to,
+            new.dated_at.as_millis(),
+        ],
+    )
+    .map_err(StoreError::from)?;
+    Ok(tx.last_insert_rowid())
+}
+
+const COLUMNS: &str =
+    "m.rowid, m.id, m.sender, m.people, m.subject, m.patient, m.dated_at, m.read_at, m.handled_at, m.attachments,
+    (SELECT min(d.state) FROM delivery d WHERE d.message = m.rowid)";
+
+/// A row whose id and state are still to be checked.
+struct Unchecked {
+    summary: Summary,
+    id: Vec<u8>,
+    state: Option<i64>,
+}
+
+impl Unchecked {
+    fn checked(self) -> Result<Summary, Error> {
+        let id = MessageId::try_from(self.id.as_slice()).map_err(|_| StoreError::Corrupt)?;
+        let state = self.state.map(DeliveryState::of_number).transpose()?;
+        // The column begins with the sender, so that a search finds it, too.
+        let people = self
+            .summary
+            .people
+            .strip_prefix(&self.summary.sender)
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
+        Ok(Summary {
+            id,
+            people,
+            state,
+            ..self.summary
+        })
+    }
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<Unchecked> {
+    let time = |millis: i64| (millis != 0).then(|| Timestamp::from_millis(millis));
+    Ok(Unchecked {
+        id: row.get(1)?,
+        state: row.get(10)?,
+        summary: Summary {
+            number: row.get(0)?,
+            id: MessageId::from_bytes([0; 16]),
+            sender: row.get(2)?,
+            people: row.get(3)?,
+            subject: row.get(4)?,
+            patient: row.get(5)?,
+            dated_at: Timestamp::from_millis(row.get(6)?),
+            read_at: time(row.get(7)?),
+            handled_at: time(row.get(8)?),
+            attachments: row.get(9)?,
+            state: None,
+        },
+    })
+}
+
+fn deliveries(connection: &Connection, number: i64) -> Result<Vec<Delivery>, Error> {
+    let mut select = connection
+        .prepare_cached("SELECT address, state, state_at FROM delivery WHERE message = ?1 ORDER BY address")
+        .map_err(StoreError::from)?;
+    let rows = select
+        .query_map([number], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
+        .map_err(StoreError::from)?;
+    rows.map(|row| {
+        let (address, state, at) = row.map_err(StoreError::from)?;
+        Ok(Delivery {
+            address,
+            state: delivery::DeliveryState::of_number(state)?,
+            state_at: Timestamp::from_millis(at),
+        })
+    })
+    .collect()
+}

@@ -1,0 +1,177 @@
+//! What a person does with a mail: read, handled, archived, deleted, withdrawn, tried again.
+
+use protocol::{Digest, Timestamp};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::delivery::{self, DeliveryState};
+use super::list;
+use crate::error::Error;
+use crate::session::{READ_RECEIPTS, Session, setting};
+use crate::store::StoreError;
+use crate::sync::OutboxKind;
+
+impl Session {
+    /// The mail was on a screen. Its sender is told, unless receipts of reading are switched off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn mark_read(&self, number: i64) -> Result<(), Error> {
+        self.write(|tx| {
+            if mark_once(tx, number, "read_at")? && setting(tx, READ_RECEIPTS)?.as_deref() != Some("off") {
+                queue_receipt(tx, number, READ)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What the mail asks for was done. Its sender is told.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn mark_handled(&self, number: i64) -> Result<(), Error> {
+        self.write(|tx| {
+            mark_once(tx, number, "read_at")?;
+            if mark_once(tx, number, "handled_at")? {
+                queue_receipt(tx, number, HANDLED)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Puts the mail away.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn archive(&self, number: i64) -> Result<(), Error> {
+        self.write(|tx| mark_once(tx, number, "archived_at").map(drop))
+    }
+
+    /// Deletes the mail here: nothing of it is left in the store, nor in its log once this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn delete(&self, number: i64) -> Result<(), Error> {
+        self.write(|tx| {
+            let deleted = tx
+                .execute("DELETE FROM message WHERE rowid = ?1", [number])
+                .map_err(StoreError::from)?;
+            if deleted == 0 {
+                return Err(Error::NoSuchMessage);
+            }
+            Ok(())
+        })?;
+        Ok(self.store()?.truncate_wal()?)
+    }
+
+    /// Takes a mail back that nobody has retrieved: at once when it has not left, else with the next sync, whose outcome
+    /// its deliveries show.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLateToWithdraw`], [`Error::NoSuchMessage`].
+    pub fn withdraw(&self, number: i64) -> Result<(), Error> {
+        self.write(|tx| {
+            let original = list::original(tx, number)?;
+            let (direction, least): (i64, Option<i64>) = tx
+                .query_row(
+                    "SELECT direction, (SELECT min(state) FROM delivery WHERE message = ?1) FROM message WHERE rowid = ?1",
+                    [number],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
+                .map_err(StoreError::from)?;
+            if direction != list::SENT || least.is_none_or(|state| state >= DeliveryState::Retrieved.number()) {
+                return Err(Error::TooLateToWithdraw);
+            }
+            // Without a header nothing has left this phone.
+            let unsent = tx
+                .execute("DELETE FROM outbox WHERE message = ?1 AND kind = ?2 AND header = x''", params![number, OutboxKind::Mail.number()])
+                .map_err(StoreError::from)?;
+            if unsent > 0 {
+                return withdrawn(tx, number);
+            }
+            let digest = Digest::of(&[b"withdrawal", original.id.as_bytes()]);
+            let key = digest.as_bytes().first_chunk::<16>().map_or(&[][..], |key| key.as_slice());
+            tx.execute(
+                "INSERT OR IGNORE INTO outbox (kind, idempotency_key, message, recipients, content) VALUES (?1, ?2, ?3, '', ?4)",
+                params![OutboxKind::Withdrawal.number(), key, number, original.id.as_bytes().as_slice()],
+            )
+            .map_err(StoreError::from)?;
+            Ok(())
+        })
+    }
+
+    /// Tries a mail again that was refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`] when no refused mail has this number.
+    pub fn retry(&self, number: i64) -> Result<(), Error> {
+        self.write(|tx| {
+            let retried = tx
+                .execute(
+                    "UPDATE outbox SET refused = '', attempts = 0, next_attempt_at = 0 WHERE message = ?1 AND refused <> ''",
+                    [number],
+                )
+                .map_err(StoreError::from)?;
+            if retried == 0 {
+                return Err(Error::NoSuchMessage);
+            }
+            tx.execute(
+                "UPDATE delivery SET state = ?2, state_at = ?3 WHERE message = ?1 AND state >= 20",
+                params![number, DeliveryState::Queued.number(), Timestamp::now().as_millis()],
+            )
+            .map_err(StoreError::from)?;
+            Ok(())
+        })
+    }
+}
+
+const READ: i64 = 0;
+const HANDLED: i64 = 1;
+
+/// Sets a time that is not set yet; whether it did.
+fn mark_once(tx: &Transaction<'_>, number: i64, column: &'static str) -> Result<bool, Error> {
+    let sql = format!("SELECT {column} FROM message WHERE rowid = ?1");
+    let at: i64 = tx
+        .query_row(&sql, [number], |row| row.get(0))
+        .optional()
+        .map_err(StoreError::from)?
+        .ok_or(Error::NoSuchMessage)?;
+    if at != 0 {
+        return Ok(false);
+    }
+    let sql = format!("UPDATE message SET {column} = ?2 WHERE rowid = ?1");
+    tx.execute(&sql, params![number, Timestamp::now().as_millis()])
+        .map_err(StoreError::from)?;
+    Ok(true)
+}
+
+/// The sender of a received mail is told with the next sync.
+fn queue_receipt(tx: &Transaction<'_>, number: i64, reading: i64) -> Result<(), Error> {
+    tx.execute(
+        "INSERT OR IGNORE INTO receipt (sender, id, reading, at)
+         SELECT sender, id, ?2, ?3 FROM message WHERE rowid = ?1 AND direction = 0",
+        params![number, reading, Timestamp::now().as_millis()],
+    )
+    .map_err(StoreError::from)?;
+    Ok(())
+}
+
+fn withdrawn(tx: &Transaction<'_>, number: i64) -> Result<(), Error> {
+    let mut select = tx
+        .prepare_cached("SELECT address FROM delivery WHERE message = ?1")
+        .map_err(StoreError::from)?;
+    let addresses: Vec<String> = select
+        .query_map([number], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(StoreError::from)?;
+    for address in addresses {
+        let address = address.parse().map_err(|_| StoreError::Corrupt)?;
+        delivery::advance(tx, number, &address, DeliveryState::Withdrawn, Timestamp::now())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,310 @@
+//! The relay as this phone sees it: every request it answers, over TLS that is always verified.
+//! What is asked and when is `sync`'s. See `docs/protocol/api.md`.
+
+pub(crate) mod stream;
+mod token;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use protocol::api::{
+    self, Challenge, ChallengeAnswer, ChallengeRequest, DepositAnswer, DirectoryEntries, DirectoryEntry, Enrolled,
+    Enrolment, KeysAnswer, KeysRequest, PrekeyStock, PrekeyWish, ServerInfo, TokenAnswer, TokenRequest, Withdrawal,
+    WithdrawalAnswer, path,
+};
+use protocol::cbor::{self, Format};
+use protocol::problem::{self, Code, Problem};
+use protocol::sequence::{Cursor, SequencePage};
+use protocol::sign::Purpose;
+use protocol::{Address, MessageId, Timestamp};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde::de::DeserializeOwned;
+
+use crate::account::Account;
+use crate::error::Error;
+use token::Tokens;
+
+/// A request that got no answer after this long is given up, and repeated later; a long poll has its wait on top.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest JSON answer.
+const JSON_BYTES: usize = 256 * 1024;
+
+/// A relay, and this device's token there.
+pub(crate) struct Relay {
+    base: String,
+    http: reqwest::Client,
+    tls: Arc<rustls::ClientConfig>,
+    tokens: Tokens,
+}
+
+impl Relay {
+    /// The relay at `https://host:port`, trusting the certificates in `ca`, or else the system's.
+    pub(crate) fn new(server: &str, ca: Option<&Path>) -> Result<Self, Error> {
+        let base = server.trim_end_matches('/').to_owned();
+        if !base.starts_with("https://") {
+            return Err(Error::Server("server-not-https"));
+        }
+        let tls = client_config(ca)?;
+        let mut http_tls = tls.clone();
+        http_tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(http_tls)
+            .https_only(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .build()
+            .map_err(|_| Error::Server("server-unusable"))?;
+        Ok(Self {
+            base,
+            http,
+            tls: Arc::new(tls),
+            tokens: Tokens::default(),
+        })
+    }
+
+    pub(crate) async fn server(&self) -> Result<ServerInfo, Error> {
+        json(send(self.request(Method::GET, path::SERVER)).await?).await
+    }
+
+    pub(crate) async fn enrol(&self, request: &Enrolment) -> Result<Enrolled, Error> {
+        let request = binary_body(self.request(Method::POST, path::ENROLMENTS), cbor::encode(request));
+        json(send(request).await?).await
+    }
+
+    pub(crate) async fn entry(&self, account: &Account, address: &Address) -> Result<DirectoryEntry, Error> {
+        let path = format!("{}/{address}", path::ENTRIES);
+        json(self.authorised(account, || self.request(Method::GET, &path)).await?).await
+    }
+
+    pub(crate) async fn entries(
+        &self,
+        account: &Account,
+        query: &str,
+        town: Option<&str>,
+    ) -> Result<DirectoryEntries, Error> {
+        let mut parameters = vec![("q", query)];
+        parameters.extend(town.map(|town| ("town", town)));
+        json(
+            self.authorised(account, || self.request(Method::GET, path::ENTRIES).query(&parameters))
+                .await?,
+        )
+        .await
+    }
+
+    pub(crate) async fn keys(
+        &self,
+        account: &Account,
+        accounts: Vec<Address>,
+        prekeys: PrekeyWish,
+    ) -> Result<KeysAnswer, Error> {
+        let request = KeysRequest { accounts, prekeys };
+        binary(
+            self.authorised(account, || self.request(Method::POST, path::KEYS).json(&request))
+                .await?,
+        )
+        .await
+    }
+
+    pub(crate) async fn upload_prekeys(&self, account: &Account, upload: Vec<u8>) -> Result<(), Error> {
+        let stock: PrekeyStock = json(
+            self.authorised(account, || {
+                binary_body(self.request(Method::POST, path::PREKEYS), upload.clone())
+            })
+            .await?,
+        )
+        .await?;
+        tracing::debug!(left = stock.left, "prekeys published");
+        Ok(())
+    }
+
+    pub(crate) async fn prekey_stock(&self, account: &Account) -> Result<PrekeyStock, Error> {
+        json(
+            self.authorised(account, || self.request(Method::GET, path::PREKEYS))
+                .await?,
+        )
+        .await
+    }
+
+    pub(crate) async fn deposit(&self, account: &Account, deposit: Vec<u8>) -> Result<DepositAnswer, Error> {
+        json(
+            self.authorised(account, || {
+                binary_body(self.request(Method::POST, path::DEPOSITS), deposit.clone())
+            })
+            .await?,
+        )
+        .await
+    }
+
+    pub(crate) async fn withdraw(&self, account: &Account, id: MessageId) -> Result<WithdrawalAnswer, Error> {
+        let request = Withdrawal { id };
+        json(
+            self.authorised(account, || self.request(Method::POST, path::WITHDRAWALS).json(&request))
+                .await?,
+        )
+        .await
+    }
+
+    /// The entries after `cursor`; waits for the first of them for up to `wait_seconds`.
+    pub(crate) async fn page(
+        &self,
+        account: &Account,
+        cursor: Cursor,
+        wait_seconds: u32,
+    ) -> Result<SequencePage, Error> {
+        let parameters = [
+            ("number", cursor.number.to_string()),
+            ("hash", cursor.hash.to_string()),
+            ("wait_seconds", wait_seconds.to_string()),
+        ];
+        let timeout = ANSWER_TIMEOUT.saturating_add(Duration::from_secs(wait_seconds.into()));
+        let request = || {
+            self.request(Method::GET, path::SEQUENCE)
+                .query(&parameters)
+                .timeout(timeout)
+        };
+        binary(self.authorised(account, request).await?).await
+    }
+
+    pub(crate) async fn acknowledge(&self, account: &Account, cursor: Cursor) -> Result<(), Error> {
+        self.authorised(account, || {
+            self.request(Method::POST, path::ACKNOWLEDGEMENTS).json(&cursor)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Sends what `request` builds with this device's token, and once more with a new one if the relay refuses it.
+    async fn authorised(&self, account: &Account, request: impl Fn() -> RequestBuilder) -> Result<Response, Error> {
+        let token = self.token(account).await?;
+        match send(request().bearer_auth(token.as_str())).await {
+            Err(Error::Relay(Code::TokenRefused)) => {
+                self.tokens.forget(&token);
+                let token = self.token(account).await?;
+                send(request().bearer_auth(token.as_str())).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// A token that is still good for a while, asking for a new one if need be.
+    async fn token(&self, account: &Account) -> Result<token::Token, Error> {
+        if let Some(token) = self.tokens.current(account.device, Timestamp::now()) {
+            return Ok(token);
+        }
+        let request = ChallengeRequest { device: account.device };
+        let answer: ChallengeAnswer =
+            json(send(self.request(Method::POST, path::CHALLENGES).json(&request)).await?).await?;
+        let bytes = BASE64
+            .decode(answer.challenge.as_bytes())
+            .map_err(|_| Error::Network("answer-unreadable"))?;
+        let challenge: Challenge = cbor::decode(&bytes)?;
+        if challenge.server != account.server || challenge.device != account.device {
+            return Err(Error::Server("server-renamed"));
+        }
+        let signature = account.key.sign(Purpose::Challenge, &bytes);
+        let request = TokenRequest {
+            challenge: answer.challenge,
+            signature: BASE64.encode(signature.as_bytes()),
+        };
+        let answer: TokenAnswer = json(send(self.request(Method::POST, path::TOKENS).json(&request)).await?).await?;
+        Ok(self.tokens.keep(account.device, answer))
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.base))
+            .timeout(ANSWER_TIMEOUT)
+    }
+}
+
+/// TLS with post-quantum key exchange preferred; a server that does not verify is refused.
+fn client_config(ca: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
+    let mut roots = rustls::RootCertStore::empty();
+    match ca {
+        Some(file) => {
+            let certificates = CertificateDer::pem_file_iter(file).map_err(|_| Error::Server("ca-unreadable"))?;
+            for certificate in certificates {
+                let certificate = certificate.map_err(|_| Error::Server("ca-unreadable"))?;
+                roots.add(certificate).map_err(|_| Error::Server("ca-unreadable"))?;
+            }
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if roots.is_empty() {
+        return Err(Error::Server("ca-empty"));
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Error::Server("tls-unusable"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// Sends a request; an answer that is no success becomes an error.
+async fn send(request: RequestBuilder) -> Result<Response, Error> {
+    let answer = request.send().await.map_err(|error| network_error(&error))?;
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let status = answer.status();
+    let is_problem = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(problem::MEDIA_TYPE.as_bytes()));
+    if is_problem {
+        let body = bytes(answer, JSON_BYTES).await?;
+        if let Ok(problem) = serde_json::from_slice::<Problem>(&body) {
+            return Err(Error::Relay(problem.code));
+        }
+    }
+    // Something between here and the relay answered: it says nothing about what the relay did.
+    Err(Error::Network(match status {
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => "proxy-authentication",
+        _ => "answer-unexpected",
+    }))
+}
+
+async fn json<T: DeserializeOwned>(answer: Response) -> Result<T, Error> {
+    let body = bytes(answer, JSON_BYTES).await?;
+    serde_json::from_slice(&body).map_err(|_| Error::Network("answer-unreadable"))
+}
+
+async fn binary<T: Format>(answer: Response) -> Result<T, Error> {
+    let body = bytes(answer, T::LIMIT).await?;
+    Ok(cbor::decode(&body)?)
+}
+
+/// The body of an answer, refused as soon as it passes `limit`.
+async fn bytes(mut answer: Response, limit: usize) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(|error| network_error(&error))? {
+        if body.len().saturating_add(part.len()) > limit {
+            return Err(Error::Network("answer-too-large"));
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
+}
+
+fn binary_body(request: RequestBuilder, body: Vec<u8>) -> RequestBuilder {
+    request.header(header::CONTENT_TYPE, api::BINARY).body(body)
+}
+
+fn network_error(error: &reqwest::Error) -> Error {
+    Error::Network(if error.is_timeout() {
+        "timeout"
+    } else if error.is_connect() {
+        "unreachable-relay"
+    } else {
+        "connection-lost"
+    })
+}

@@ -1,0 +1,152 @@
+//! A phone at work: its store, its account and its relay. All a shell does goes through [`Session`].
+//! What it does is in `account`, `directory`, `mail` and `sync`.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol::Address;
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
+
+use crate::account::Account;
+use crate::error::Error;
+use crate::keystore::{self, KeyPlace};
+use crate::net::Relay;
+use crate::store::Store;
+
+/// Where a phone's things are.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder of the store; made if need be.
+    pub folder: PathBuf,
+    /// Where the store's key is kept.
+    pub key: KeyPlace,
+    /// The relay, as `https://host:port`.
+    pub server: String,
+    /// A file of certificates (PEM) to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// A phone at work.
+pub struct Session {
+    config: Config,
+    store: Mutex<Option<Arc<Store>>>,
+    pub(crate) relay: Relay,
+    pub(crate) syncing: tokio::sync::Mutex<()>,
+}
+
+impl Session {
+    /// Opens the store in the configured folder, or makes one where there is neither store nor key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] with code `key-missing` when there is a store without its key; [`Error::Server`].
+    pub fn open(config: Config) -> Result<Self, Error> {
+        let relay = Relay::new(&config.server, config.ca.as_deref())?;
+        let store = keystore::open_or_create(&config.folder, &config.key)?;
+        let session = Self {
+            config,
+            store: Mutex::new(Some(Arc::new(store))),
+            relay,
+            syncing: tokio::sync::Mutex::new(()),
+        };
+        Ok(session)
+    }
+
+    /// The address of this phone's account; none before it is enrolled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn own_address(&self) -> Result<Option<Address>, Error> {
+        self.read(|connection| match Account::load(connection) {
+            Ok(account) => Ok(Some(account.address)),
+            Err(Error::NotEnrolled) => Ok(None),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Closes the store and forgets its key until [`Session::unlock`].
+    pub fn lock(&self) {
+        let store = self.slot().take();
+        if let Some(store) = store {
+            // What was deleted leaves the log before the key leaves memory; at worst the next sync does it.
+            if store.truncate_wal().is_err() {
+                tracing::warn!("the log could not be truncated at lock");
+            }
+        }
+    }
+
+    /// Opens the store again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::open`].
+    pub fn unlock(&self) -> Result<(), Error> {
+        let mut slot = self.slot();
+        if slot.is_none() {
+            *slot = Some(Arc::new(keystore::open_or_create(
+                &self.config.folder,
+                &self.config.key,
+            )?));
+        }
+        Ok(())
+    }
+
+    /// Ends the session.
+    pub fn close(self) {
+        self.lock();
+    }
+
+    /// Whether mails that are read send receipts; they do unless switched off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn set_read_receipts(&self, on: bool) -> Result<(), Error> {
+        self.write(|tx| set_setting(tx, READ_RECEIPTS, if on { "on" } else { "off" }))
+    }
+
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        self.store()?.read(work)
+    }
+
+    pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.store()?.write(work)
+    }
+
+    pub(crate) fn store(&self) -> Result<Arc<Store>, Error> {
+        self.slot().clone().ok_or(Error::Locked)
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Store>>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Session")
+    }
+}
+
+/// Setting: `off` when mails that are read send no receipt.
+pub(crate) const READ_RECEIPTS: &str = "read-receipts";
+
+/// The value of a setting.
+pub(crate) fn setting(connection: &Connection, name: &str) -> Result<Option<String>, Error> {
+    let value = connection
+        .query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| row.get(0))
+        .optional()
+        .map_err(crate::store::StoreError::from)?;
+    Ok(value)
+}
+
+/// Sets a setting.
+pub(crate) fn set_setting(tx: &Transaction<'_>, name: &str, value: &str) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        [name, value],
+    )
+    .map_err(crate::store::StoreError::from)?;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Bringing phone and relay together: what is due goes out, what waits comes in, and only then is it acknowledged.
+//! Every step can be repeated: the outbox keeps what was not answered, the cursor what was not acknowledged.
+
+mod pull;
+mod push;
+mod receive;
+pub(crate) mod unopened;
+mod watch;
+
+pub(crate) use push::OutboxKind;
+
+use crate::account::Account;
+use crate::error::Error;
+use crate::session::Session;
+
+/// What a sync did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SyncReport {
+    /// Mails and receipts that the relay accepted.
+    pub sent: u32,
+    /// Mails that arrived.
+    pub received: u32,
+    /// Notices and receipts on mails of this account.
+    pub notices: u32,
+    /// Mails that the relay, or a check here, refused for good.
+    pub refused: u32,
+    /// Envelopes that could not be opened; they are kept.
+    pub unopened: u32,
+    /// Mails that wait for another attempt.
+    pub waiting: u32,
+}
+
+impl SyncReport {
+    /// Whether a screen has something new to show.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        *self
+            != Self {
+                waiting: self.waiting,
+                ..Self::default()
+            }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.received = self.received.saturating_add(other.received);
+        self.notices = self.notices.saturating_add(other.notices);
+        self.refused = self.refused.saturating_add(other.refused);
+        self.unopened = self.unopened.saturating_add(other.unopened);
+        self.waiting = other.waiting;
+    }
+}
+
+impl Session {
+    /// Sends what is due and takes in all that waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotEnrolled`]; [`Error::Network`] or [`Error::Relay`] when it could not be finished: what was done is kept.
+    pub async fn sync(&self) -> Result<SyncReport, Error> {
+        let _alone = self.syncing.lock().await;
+        let account = self.read(Account::load)?;
+        let mut report = SyncReport::default();
+        self.push(&account, &mut report).await?;
+        self.pull(&account, &mut report).await?;
+        self.replenish_prekeys(&account).await?;
+        // A batch of work is over: what it deleted leaves the log.
+        self.store()?.truncate_wal()?;
+        Ok(report)
+    }
+}

@@ -1,0 +1,503 @@
+//! The outbox on its way to the relay. A mail is sealed once, and its header and payload never change again;
+//! only its wraps follow the device lists. One row that fails holds up none of the others.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use protocol::api::{DepositAnswer, PrekeyWish};
+use protocol::cbor;
+use protocol::chunked::ContentKey;
+use protocol::envelope::{self, Deposit, Header, Kind, Wrap};
+use protocol::identity::VerifiedAccount;
+use protocol::prekey::VerifiedPrekey;
+use protocol::receipt::{Reading, Receipt, Receipts};
+use protocol::statement::StatedRecipient;
+use protocol::{Address, Code, MessageId, Timestamp, limits};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+use zeroize::Zeroizing;
+
+use super::SyncReport;
+use crate::account::Account;
+use crate::account::correspondent::Known;
+use crate::crash::crash_point;
+use crate::error::Error;
+use crate::mail::delivery::{self, DeliveryState};
+use crate::session::Session;
+use crate::store::StoreError;
+
+/// What a row of the outbox asks of the relay.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum OutboxKind {
+    /// To take a mail.
+    Mail,
+    /// To take receipts.
+    Receipts,
+    /// To give a mail back.
+    Withdrawal,
+}
+
+impl OutboxKind {
+    pub(crate) const fn number(self) -> i64 {
+        match self {
+            Self::Mail => 0,
+            Self::Receipts => 1,
+            Self::Withdrawal => 2,
+        }
+    }
+
+    fn of(number: i64) -> Result<Self, StoreError> {
+        match number {
+            0 => Ok(Self::Mail),
+            1 => Ok(Self::Receipts),
+            2 => Ok(Self::Withdrawal),
+            _ => Err(StoreError::Corrupt),
+        }
+    }
+}
+
+/// How often wraps are made anew in one attempt, when device lists keep changing.
+const WRAP_ROUNDS: u32 = 3;
+/// Longest pause between two attempts of a row.
+const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+
+/// A row that is due.
+struct Row {
+    rowid: i64,
+    kind: OutboxKind,
+    id: MessageId,
+    message: Option<i64>,
+    recipients: Vec<Address>,
+    sealed: Option<Sealed>,
+    content: Zeroizing<Vec<u8>>,
+    attempts: u32,
+}
+
+/// What was sealed at the first attempt.
+struct Sealed {
+    header: Vec<u8>,
+    payload: Vec<u8>,
+    key: ContentKey,
+}
+
+/// Who a row goes to.
+struct Audience {
+    accounts: Vec<VerifiedAccount>,
+    prekeys: Vec<VerifiedPrekey>,
+}
+
+impl Session {
+    /// Sends every row that is due, in order.
+    pub(super) async fn push(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
+        self.write(queue_receipts)?;
+        for rowid in self.due_rows()? {
+            let Some(row) = self.load_row(rowid)? else { continue };
+            let outcome = match row.kind {
+                OutboxKind::Mail | OutboxKind::Receipts => self.push_envelope(account, &row).await,
+                OutboxKind::Withdrawal => self.push_withdrawal(account, &row).await,
+            };
+            match outcome {
+                Ok(()) => report.sent = report.sent.saturating_add(1),
+                Err(error) if is_final(&error) => {
+                    tracing::warn!(code = error.code(), "an outgoing change was refused");
+                    self.write(|tx| refuse(tx, &row, error.code()))?;
+                    report.refused = report.refused.saturating_add(1);
+                }
+                Err(error) => {
+                    self.write(|tx| postpone(tx, &row))?;
+                    if matches!(error, Error::Network(_) | Error::Store(_) | Error::Locked) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        report.waiting = self.read(|connection| {
+            let waiting = connection
+                .query_row("SELECT count(*) FROM outbox WHERE refused = ''", [], |row| row.get(0))
+                .map_err(StoreError::from)?;
+            Ok(waiting)
+        })?;
+        Ok(())
+    }
+
+    /// Whether a row of the outbox or a receipt is due.
+    pub(super) fn has_due_work(&self) -> Result<bool, Error> {
+        let now = Timestamp::now().as_millis();
+        self.read(|connection| {
+            let due = connection
+                .query_row(
+                    "SELECT EXISTS (SELECT 1 FROM outbox WHERE refused = '' AND next_attempt_at <= ?1)
+                         OR EXISTS (SELECT 1 FROM receipt)",
+                    [now],
+                    |row| row.get(0),
+                )
+                .map_err(StoreError::from)?;
+            Ok(due)
+        })
+    }
+
+    fn due_rows(&self) -> Result<Vec<i64>, Error> {
+        let now = Timestamp::now().as_millis();
+        self.read(|connection| {
+            let mut select = connection
+                .prepare_cached("SELECT rowid FROM outbox WHERE refused = '' AND next_attempt_at <= ?1 ORDER BY rowid")
+                .map_err(StoreError::from)?;
+            let rows = select.query_map([now], |row| row.get(0)).map_err(StoreError::from)?;
+            Ok(rows.collect::<Result<_, _>>().map_err(StoreError::from)?)
+        })
+    }
+
+    /// The row, unless it was withdrawn meanwhile.
+    fn load_row(&self, rowid: i64) -> Result<Option<Row>, Error> {
+        self.read(|connection| {
+            let row = connection
+                .query_row(
+                    "SELECT o.kind, o.idempotency_key, o.message, o.recipients, o.header, o.payload, o.content_key,
+                            coalesce(m.content, o.content), o.attempts
+                     FROM outbox o LEFT JOIN message m ON m.rowid = o.message WHERE o.rowid = ?1",
+                    [rowid],
+                    |row| {
+                        Ok((
+                            row.get::<_, i64>(0)?,
+                            row.get::<_, Vec<u8>>(1)?,
+                            row.get(2)?,
+                            row.get::<_, String>(3)?,
+                            row.get::<_, Vec<u8>>(4)?,
+                            row.get(5)?,
+                            row.get::<_, Vec<u8>>(6).map(Zeroizing::new)?,
+                            row.get(7).map(Zeroizing::new)?,
+                            row.get(8)?,
+                        ))
+                    },
+                )
+                .optional()
+                .map_err(StoreError::from)?;
+            let Some((kind, id, message, recipients, header, payload, key, content, attempts)) = row else {
+                return Ok(None);
+            };
+            let sealed = if header.is_empty() {
+                None
+            } else {
+                let key = key.as_slice().try_into().map_err(|_| StoreError::Corrupt)?;
+                Some(Sealed {
+                    header,
+                    payload,
+                    key: ContentKey::from_bytes(key),
+                })
+            };
+            Ok(Some(Row {
+                rowid,
+                kind: OutboxKind::of(kind)?,
+                id: MessageId::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt)?,
+                message,
+                recipients: parse_recipients(&recipients)?,
+                sealed,
+                content,
+                attempts,
+            }))
+        })
+    }
+
+    async fn push_envelope(&self, account: &Account, row: &Row) -> Result<(), Error> {
+        let mut sealed = None;
+        for _ in 0..WRAP_ROUNDS {
+            let known = sealed.as_ref().or(row.sealed.as_ref());
+            let audience = match (self.audience(account, row, known).await, known) {
+                (Ok(audience), _) => audience,
+                // An earlier attempt may have been accepted and its reply lost: the relay knows, whatever became of the recipients.
+                (Err(error), Some(envelope)) if is_final(&error) => {
+                    match self.relay.deposit(account, deposit(envelope, &[])?).await {
+                        Ok(answer) => return self.write(|tx| settle(tx, row, &answer)),
+                        Err(Error::Network(code)) => return Err(Error::Network(code)),
+                        Err(_) => return Err(error),
+                    }
+                }
+                (Err(error), _) => return Err(error),
+            };
+            if known.is_none() {
+                sealed = Some(self.seal(account, row, &audience.accounts)?);
+                crash_point!("mail-sealed");
+            }
+            let Some(envelope) = sealed.as_ref().or(row.sealed.as_ref()) else {
+                continue;
+            };
+            let deposit = deposit(envelope, &audience.prekeys)?;
+            match self.relay.deposit(account, deposit).await {
+                Ok(answer) => {
+                    crash_point!("deposit-answered");
+                    self.write(|tx| settle(tx, row, &answer))?;
+                    crash_point!("deposit-settled");
+                    return Ok(());
+                }
+                Err(Error::Relay(Code::DevicesChanged)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Relay(Code::DevicesChanged))
+    }
+
+    /// Asks who the row goes to. Before it is sealed, recipients without a device are left out; afterwards the header decides.
+    async fn audience(&self, account: &Account, row: &Row, sealed: Option<&Sealed>) -> Result<Audience, Error> {
+        let recipients = match sealed {
+            Some(sealed) => Header::parse(&sealed.header)?.to,
+            None => row.recipients.clone(),
+        };
+        let wish = if row.kind == OutboxKind::Mail {
+            PrekeyWish::OneTime
+        } else {
+            PrekeyWish::LastResort
+        };
+        let mut asked = recipients.clone();
+        // Mail goes to the sender's own other devices, too.
+        let own_devices = account.verified.devices().len() > 1;
+        if own_devices {
+            asked.push(account.address.clone());
+        }
+        let mut known = self.ask_keys(account, asked, wish).await?;
+        let mut audience = Audience {
+            accounts: Vec::new(),
+            prekeys: Vec::new(),
+        };
+        for address in recipients {
+            match known.remove(&address) {
+                Some(Known::Trusted { account, prekeys }) => {
+                    audience.accounts.push(account);
+                    audience.prekeys.extend(prekeys);
+                }
+                Some(Known::Changed) => return Err(Error::Draft("identity-changed")),
+                None => {}
+            }
+        }
+        if let Some(Known::Trusted { prekeys, .. }) = known.remove(&account.address) {
+            audience
+                .prekeys
+                .extend(prekeys.into_iter().filter(|prekey| prekey.device != account.device));
+        }
+        if audience.accounts.is_empty() {
+            return Err(Error::Relay(Code::Unreachable));
+        }
+        if audience
+            .prekeys
+            .iter()
+            .any(|prekey| !prekey.opens.contains(&envelope::VERSION))
+        {
+            return Err(Error::Network("correspondent-too-new"));
+        }
+        Ok(audience)
+    }
+
+    /// Seals the row's content and stores what never changes again, in one transaction.
+    fn seal(&self, account: &Account, row: &Row, accounts: &[VerifiedAccount]) -> Result<Sealed, Error> {
+        let recipients = accounts
+            .iter()
+            .map(|account| StatedRecipient {
+                address: account.address().clone(),
+                identity: account.fingerprint(),
+            })
+            .collect();
+        let kind = if row.kind == OutboxKind::Mail {
+            Kind::Mail
+        } else {
+            Kind::Receipts
+        };
+        let made = envelope::seal(
+            account.sender(),
+            row.id,
+            kind,
+            recipients,
+            &row.content,
+            Timestamp::now(),
+        )?;
+        self.write(|tx| {
+            tx.execute(
+                "UPDATE outbox SET header = ?2, payload = ?3, content_key = ?4 WHERE rowid = ?1",
+                params![row.rowid, made.header, made.payload, made.key.as_bytes().as_slice()],
+            )
+            .map_err(StoreError::from)?;
+            if let Some(message) = row.message {
+                tx.execute(
+                    "UPDATE message SET header = ?2, statement = ?3, signature = ?4, content_key = ?5 WHERE rowid = ?1",
+                    params![
+                        message,
+                        made.header,
+                        made.statement,
+                        made.signature.as_bytes(),
+                        made.key.as_bytes().as_slice()
+                    ],
+                )
+                .map_err(StoreError::from)?;
+                for address in row
+                    .recipients
+                    .iter()
+                    .filter(|address| !accounts.iter().any(|a| a.address() == *address))
+                {
+                    delivery::advance(tx, message, address, DeliveryState::Unreachable, Timestamp::now())?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Sealed {
+            header: made.header,
+            payload: made.payload,
+            key: made.key,
+        })
+    }
+
+    async fn push_withdrawal(&self, account: &Account, row: &Row) -> Result<(), Error> {
+        let id = row.content.as_slice().try_into().map_err(|_| StoreError::Corrupt)?;
+        let answer = self.relay.withdraw(account, MessageId::from_bytes(id)).await?;
+        self.write(|tx| {
+            if let Some(message) = row.message {
+                for outcome in answer.outcomes {
+                    let state = DeliveryState::of_step(outcome.step);
+                    delivery::advance(tx, message, &outcome.address, state, Timestamp::now())?;
+                }
+            }
+            remove(tx, row)
+        })
+    }
+}
+
+/// The encoded deposit: the sealed parts, and a wrap for each device.
+fn deposit(sealed: &Sealed, prekeys: &[VerifiedPrekey]) -> Result<Vec<u8>, Error> {
+    let wraps = prekeys
+        .iter()
+        .map(|prekey| Wrap::make(&sealed.key, &sealed.header, prekey))
+        .collect::<Result<_, _>>()?;
+    Ok(cbor::encode(&Deposit {
+        header: sealed.header.clone().into(),
+        wraps,
+        payload: sealed.payload.clone().into(),
+    }))
+}
+
+/// The relay has it: the row has done its work.
+fn settle(tx: &Transaction<'_>, row: &Row, answer: &DepositAnswer) -> Result<(), Error> {
+    if let Some(message) = row.message {
+        for outcome in &answer.outcomes {
+            let state = DeliveryState::of_step(outcome.step);
+            delivery::advance(tx, message, &outcome.address, state, answer.accepted_at)?;
+        }
+    }
+    remove(tx, row)
+}
+
+fn remove(tx: &Transaction<'_>, row: &Row) -> Result<(), Error> {
+    tx.execute("DELETE FROM outbox WHERE rowid = ?1", [row.rowid])
+        .map_err(StoreError::from)?;
+    Ok(())
+}
+
+/// The row stays with its code for a person to see; nothing of the message is lost.
+fn refuse(tx: &Transaction<'_>, row: &Row, code: &str) -> Result<(), Error> {
+    match (row.kind, row.message) {
+        (OutboxKind::Mail, Some(message)) => {
+            tx.execute(
+                "UPDATE outbox SET refused = ?2 WHERE rowid = ?1",
+                params![row.rowid, code],
+            )
+            .map_err(StoreError::from)?;
+            let state = if code == Code::Unreachable.as_str() {
+                DeliveryState::Unreachable
+            } else {
+                DeliveryState::Refused
+            };
+            for address in &row.recipients {
+                delivery::advance(tx, message, address, state, Timestamp::now())?;
+            }
+            Ok(())
+        }
+        _ => remove(tx, row),
+    }
+}
+
+/// The row waits longer after each attempt, with jitter, so that phones do not all come back at once.
+fn postpone(tx: &Transaction<'_>, row: &Row) -> Result<(), Error> {
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(LONGEST_PAUSE)
+        .with_jitter()
+        .without_max_times();
+    let nth = usize::try_from(row.attempts.min(20)).unwrap_or(20);
+    let pause = pauses.build().nth(nth).unwrap_or(LONGEST_PAUSE);
+    let next = Timestamp::now()
+        .as_millis()
+        .saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+    tx.execute(
+        "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?2 WHERE rowid = ?1",
+        params![row.rowid, next],
+    )
+    .map_err(StoreError::from)?;
+    Ok(())
+}
+
+/// Whether trying again would give the same.
+const fn is_final(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Draft(_)
+            | Error::Envelope(_)
+            | Error::Relay(
+                Code::Malformed
+                    | Code::MessageIdReused
+                    | Code::NotFound
+                    | Code::NotYours
+                    | Code::SignatureRefused
+                    | Code::TooLarge
+                    | Code::Unreachable
+            )
+    )
+}
+
+/// Turns the receipts that are due into one row for each correspondent.
+fn queue_receipts(tx: &Transaction<'_>) -> Result<(), Error> {
+    let mut select = tx
+        .prepare_cached("SELECT DISTINCT sender FROM receipt")
+        .map_err(StoreError::from)?;
+    let senders: Vec<String> = select
+        .query_map([], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(StoreError::from)?;
+    for sender in senders {
+        let mut select = tx
+            .prepare_cached("SELECT id, reading, at FROM receipt WHERE sender = ?1 ORDER BY at LIMIT ?2")
+            .map_err(StoreError::from)?;
+        let most = i64::try_from(limits::RECEIPTS).unwrap_or(i64::MAX);
+        let rows: Vec<(Vec<u8>, i64, i64)> = select
+            .query_map(params![sender, most], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .and_then(Iterator::collect)
+            .map_err(StoreError::from)?;
+        let mut receipts = Vec::with_capacity(rows.len());
+        for (id, reading, at) in rows {
+            let reading_kind = if reading == 0 { Reading::Read } else { Reading::Handled };
+            let message = MessageId::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt)?;
+            receipts.push(Receipt {
+                id: message,
+                reading: reading_kind,
+                at: Timestamp::from_millis(at),
+            });
+            tx.execute(
+                "DELETE FROM receipt WHERE sender = ?1 AND id = ?2 AND reading = ?3",
+                params![sender, id, reading],
+            )
+            .map_err(StoreError::from)?;
+        }
+        let content = cbor::encode(&Receipts { receipts });
+        tx.execute(
+            "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
+            params![
+                OutboxKind::Receipts.number(),
+                MessageId::make()?.as_bytes().as_slice(),
+                sender,
+                content
+            ],
+        )
+        .map_err(StoreError::from)?;
+    }
+    Ok(())
+}
+
+fn parse_recipients(text: &str) -> Result<Vec<Address>, Error> {
+    text.lines()
+        .map(|line| line.parse().map_err(|_| StoreError::Corrupt.into()))
+        .collect()
+}

@@ -1,0 +1,281 @@
+//! One page, opened: envelopes are opened and their senders looked up before the transaction that stores them.
+//! What cannot be opened is kept sealed, and never holds up what comes after it.
+
+use std::collections::{HashMap, HashSet};
+
+use protocol::api::PrekeyWish;
+use protocol::cbor;
+use protocol::envelope::{self, Header, Kind, Message, Opened};
+use protocol::identity::VerifiedAccount;
+use protocol::prekey::PrekeyId;
+use protocol::receipt::Receipts;
+use protocol::sequence::{Entry, EntryBody, MailEntry, Notice, SequencePage};
+use protocol::{Address, Digest, MessageId, Timestamp};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::SyncReport;
+use super::unopened::{self, Reason};
+use crate::account::Account;
+use crate::account::correspondent::{self, Known};
+use crate::account::prekeys;
+use crate::error::Error;
+use crate::mail::delivery::{self, DeliveryState};
+use crate::mail::received;
+use crate::session::Session;
+use crate::store::StoreError;
+
+/// An entry and what was made of it.
+pub(super) struct Arrival {
+    pub(super) number: u64,
+    pub(super) digest: Digest,
+    what: What,
+}
+
+enum What {
+    /// A message, and the prekey that it burns.
+    Message {
+        message: Box<Message>,
+        prekey: PrekeyId,
+        deposited_at: Timestamp,
+    },
+    Notice(Notice),
+    /// Withdrawn, expired, or known already.
+    Nothing,
+    /// Kept as it came.
+    Unopened {
+        reason: Reason,
+        from: Option<(Address, MessageId)>,
+        entry: Entry,
+    },
+}
+
+/// An envelope between opening and the check of its sender.
+enum Step {
+    Done(What),
+    ToVerify {
+        opened: Box<Opened>,
+        mail: MailEntry,
+        from: Address,
+        id: MessageId,
+    },
+}
+
+impl Session {
+    /// Opens every entry of a page; asks the relay for senders whose devices are not known yet.
+    pub(super) async fn open_page(&self, account: &Account, page: &SequencePage) -> Result<Vec<Arrival>, Error> {
+        let mut steps = Vec::with_capacity(page.entries.len());
+        for entry in &page.entries {
+            steps.push(self.open_entry(account, entry)?);
+        }
+        let senders = self.senders(account, &steps).await?;
+        let arrivals = page.entries.iter().zip(steps).map(|(entry, step)| Arrival {
+            number: entry.number,
+            digest: entry.digest,
+            what: match step {
+                Step::Done(what) => what,
+                Step::ToVerify { opened, mail, from, id } => verify(*opened, &mail, (&from, id), &senders, entry),
+            },
+        });
+        Ok(arrivals.collect())
+    }
+
+    fn open_entry(&self, account: &Account, entry: &Entry) -> Result<Step, Error> {
+        let keep = |reason, from| {
+            Ok(Step::Done(What::Unopened {
+                reason,
+                from,
+                entry: entry.clone(),
+            }))
+        };
+        let mail = match entry.open() {
+            Ok(Some(EntryBody::Mail(mail))) => mail,
+            Ok(Some(EntryBody::Notice(notice))) => return Ok(Step::Done(What::Notice(notice))),
+            Ok(None) => return Ok(Step::Done(What::Nothing)),
+            Ok(Some(_)) | Err(_) => return keep(Reason::Malformed, None),
+        };
+        let Ok(header) = Header::parse(&mail.header) else {
+            return keep(Reason::Malformed, None);
+        };
+        let from = Some((header.from.clone(), header.id));
+        if mail.wrap.device != account.device || mail.wrap.address != account.address {
+            return keep(Reason::Malformed, from);
+        }
+        // The receiver looks up (sender, message id) before it looks for a prekey: the first arrival burnt it.
+        if self.read(|connection| is_seen(connection, &header.from, &header.id))? {
+            return Ok(Step::Done(What::Nothing));
+        }
+        let Some(secret) = self.read(|connection| prekeys::secret(connection, mail.wrap.prekey))? else {
+            return keep(Reason::NoPrekey, from);
+        };
+        let payload = entry.payload.as_deref().map_or(&[][..], Vec::as_slice);
+        match envelope::open(&mail.header, &mail.wrap, payload, &secret) {
+            Ok(opened) => Ok(Step::ToVerify {
+                opened: Box::new(opened),
+                from: header.from,
+                id: header.id,
+                mail,
+            }),
+            Err(_) => keep(Reason::CannotOpen, from),
+        }
+    }
+
+    /// The accounts of everyone who signed something on the page; only unknown or outdated ones are asked for.
+    async fn senders(&self, account: &Account, steps: &[Step]) -> Result<HashMap<Address, Known>, Error> {
+        let mut senders = HashMap::new();
+        let mut unknown = HashSet::new();
+        for step in steps {
+            let Step::ToVerify { opened, from, .. } = step else {
+                continue;
+            };
+            if from == &account.address {
+                senders.insert(
+                    from.clone(),
+                    Known::Trusted {
+                        account: account.verified.clone(),
+                        prekeys: Vec::new(),
+                    },
+                );
+                continue;
+            }
+            match self.read(|connection| correspondent::pinned(connection, from))? {
+                Some(known)
+                    if known.device(&opened.device()).is_some() && known.list_version() >= opened.list_version() =>
+                {
+                    senders.insert(
+                        from.clone(),
+                        Known::Trusted {
+                            account: known,
+                            prekeys: Vec::new(),
+                        },
+                    );
+                }
+                _ => {
+                    unknown.insert(from.clone());
+                }
+            }
+        }
+        if !unknown.is_empty() {
+            let mut asked: Vec<_> = unknown.into_iter().collect();
+            asked.sort();
+            for some in asked.chunks(protocol::limits::RECIPIENTS) {
+                senders.extend(self.ask_keys(account, some.to_vec(), PrekeyWish::None).await?);
+            }
+        }
+        Ok(senders)
+    }
+}
+
+fn verify(
+    opened: Opened,
+    mail: &MailEntry,
+    (from, id): (&Address, MessageId),
+    senders: &HashMap<Address, Known>,
+    entry: &Entry,
+) -> What {
+    let unopened = |reason| What::Unopened {
+        reason,
+        from: Some((from.clone(), id)),
+        entry: entry.clone(),
+    };
+    match senders.get(from) {
+        Some(Known::Trusted { account, .. }) => {
+            verify_with(opened, mail, account).unwrap_or_else(|| unopened(Reason::WrongSignature))
+        }
+        Some(Known::Changed) => unopened(Reason::IdentityChanged),
+        None => unopened(Reason::WrongSignature),
+    }
+}
+
+fn verify_with(opened: Opened, mail: &MailEntry, sender: &VerifiedAccount) -> Option<What> {
+    let message = opened.verify(sender).ok()?;
+    Some(What::Message {
+        message: Box::new(message),
+        prekey: mail.wrap.prekey,
+        deposited_at: mail.deposited_at,
+    })
+}
+
+impl Arrival {
+    /// Stores what came, with the burnt key and the seen id, inside the transaction that moves the cursor.
+    pub(super) fn store(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<(), Error> {
+        match &self.what {
+            What::Message {
+                message,
+                prekey,
+                deposited_at,
+            } => {
+                if is_seen(tx, &message.header.from, &message.header.id)? {
+                    return Ok(());
+                }
+                match message.kind {
+                    Kind::Mail => {
+                        received::store(tx, message, *deposited_at)?;
+                        done.received = done.received.saturating_add(1);
+                    }
+                    Kind::Receipts => {
+                        let count = take_receipts(tx, message)?;
+                        done.notices = done.notices.saturating_add(count);
+                    }
+                    _ => {}
+                }
+                prekeys::burn(tx, *prekey)?;
+                mark_seen(tx, &message.header.from, &message.header.id)
+            }
+            What::Notice(notice) => {
+                if delivery::advance_by_id(
+                    tx,
+                    &notice.id,
+                    &notice.recipient,
+                    DeliveryState::of_step(notice.step),
+                    notice.at,
+                )? {
+                    done.notices = done.notices.saturating_add(1);
+                }
+                Ok(())
+            }
+            What::Nothing => Ok(()),
+            What::Unopened { reason, from, entry } => {
+                unopened::keep(tx, *reason, from.as_ref(), entry)?;
+                done.unopened = done.unopened.saturating_add(1);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Applies receipts to this account's own mails; a correspondent can speak only for itself.
+fn take_receipts(tx: &Transaction<'_>, message: &Message) -> Result<u32, Error> {
+    let Ok(receipts) = cbor::decode::<Receipts>(&message.content) else {
+        tracing::warn!("receipts that cannot be read were passed over");
+        return Ok(0);
+    };
+    let mut count = 0_u32;
+    for receipt in receipts.receipts {
+        let state = DeliveryState::of_reading(receipt.reading);
+        if delivery::advance_by_id(tx, &receipt.id, &message.header.from, state, receipt.at)? {
+            count = count.saturating_add(1);
+        }
+    }
+    Ok(count)
+}
+
+fn is_seen(connection: &rusqlite::Connection, sender: &Address, id: &MessageId) -> Result<bool, Error> {
+    let seen = connection
+        .query_row(
+            "SELECT 1 FROM seen WHERE sender = ?1 AND id = ?2",
+            params![sender.as_str(), id.as_bytes().as_slice()],
+            |_| Ok(()),
+        )
+        .optional()
+        .map_err(StoreError::from)?;
+    Ok(seen.is_some())
+}
+
+fn mark_seen(tx: &Transaction<'_>, sender: &Address, id: &MessageId) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
+        params![sender.as_str(), id.as_bytes().as_slice(), Timestamp::now().as_millis()],
+    )
+    .map_err(StoreError::from)?;
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Staying in touch: a stream where the line allows it, long polls where a proxy does not, and patience when it is down.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use protocol::limits;
+use tokio::time::sleep;
+
+use super::SyncReport;
+use crate::account::Account;
+use crate::error::Error;
+use crate::session::Session;
+
+/// How often the outbox is looked at while the line is quiet.
+const OUTBOX_PAUSE: Duration = Duration::from_secs(2);
+/// How long long polls are used before the stream is tried again.
+const POLLS_BEFORE_STREAM: u32 = 20;
+
+impl Session {
+    /// Syncs, and again whenever there is news, until it is dropped. `on_news` is called after each change.
+    ///
+    /// # Errors
+    ///
+    /// What trying again does not mend: [`Error::NotEnrolled`], [`Error::Locked`], [`Error::Store`], a refusal of the relay.
+    pub async fn watch(&self, mut on_news: impl FnMut(&SyncReport) + Send) -> Result<(), Error> {
+        let mut pauses = pauses();
+        let mut polls_left = 0_u32;
+        loop {
+            let outcome = self.stay_in_touch(&mut on_news, &mut polls_left, &mut pauses).await;
+            match outcome {
+                Ok(()) => {}
+                Err(error) if error.is_retryable() => {
+                    tracing::info!(code = error.code(), "the line is down");
+                    sleep(pauses.next().unwrap_or(Duration::from_mins(1))).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn stay_in_touch(
+        &self,
+        on_news: &mut (impl FnMut(&SyncReport) + Send),
+        polls_left: &mut u32,
+        pauses: &mut backon::ExponentialBackoff,
+    ) -> Result<(), Error> {
+        let report = self.sync().await?;
+        *pauses = self::pauses();
+        tell(on_news, &report);
+        if *polls_left > 0 {
+            *polls_left = polls_left.saturating_sub(1);
+            return self.poll(on_news).await;
+        }
+        match self.follow_stream(on_news).await {
+            Err(Error::Network("stream-refused")) => {
+                *polls_left = POLLS_BEFORE_STREAM;
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Takes pages from the stream until the line breaks; sends what becomes due meanwhile.
+    async fn follow_stream(&self, on_news: &mut (impl FnMut(&SyncReport) + Send)) -> Result<(), Error> {
+        let account = self.read(Account::load)?;
+        let mut stream = self.relay.stream(&account, self.cursor()?).await?;
+        loop {
+            let mut report = SyncReport::default();
+            tokio::select! {
+                page = stream.page() => {
+                    let page = page?;
+                    let alone = self.syncing.lock().await;
+                    let cursor = self.take_in(&account, &page, &mut report).await?;
+                    stream.acknowledge(cursor).await?;
+                    self.store()?.truncate_wal()?;
+                    drop(alone);
+                }
+                () = self.outbox_is_due() => {
+                    report = self.sync().await?;
+                }
+            }
+            tell(on_news, &report);
+        }
+    }
+
+    /// One long poll, and a sync if it brought news.
+    async fn poll(&self, on_news: &mut (impl FnMut(&SyncReport) + Send)) -> Result<(), Error> {
+        let account = self.read(Account::load)?;
+        let cursor = self.cursor()?;
+        tokio::select! {
+            page = self.relay.page(&account, cursor, limits::POLL_SECONDS) => {
+                page?;
+            }
+            () = self.outbox_is_due() => {}
+        }
+        let report = self.sync().await?;
+        tell(on_news, &report);
+        Ok(())
+    }
+
+    /// Ends when something waits to be sent; a store that cannot be read is left for the sync to report.
+    async fn outbox_is_due(&self) {
+        loop {
+            sleep(OUTBOX_PAUSE).await;
+            if self.has_due_work().unwrap_or(true) {
+                return;
+            }
+        }
+    }
+}
+
+fn tell(on_news: &mut (impl FnMut(&SyncReport) + Send), report: &SyncReport) {
+    if report.is_news() {
+        on_news(report);
+    }
+}
+
+fn pauses() -> backon::ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(Duration::from_mins(1))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
