@@ -1,1 +1,17 @@
-//! Pli.
+//! Pli's relay and directory: it takes sealed envelopes and holds them for their devices, without being able to read them.
+//! What travels is `pli-protocol`'s; the command line that starts it is `pli serve`.
+//! Read next: [`Relay`], then `storage/deposits.rs`, where a deposit is accepted, and `docs/protocol/api.md`.
+
+pub mod admin;
+mod blobs;
+mod bus;
+mod folder;
+mod http;
+pub mod limits;
+mod relay;
+mod storage;
+mod tls;
+mod tokens;
+
+pub use relay::{Relay, RelayConfig, RelayError, Running, Tuning};
+pub use tls::Tls;

@@ -93,6 +93,7 @@ pub struct Enrolled {
 
 /// A device wants a token.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct ChallengeRequest {
     /// The device.
     pub device: DeviceId,
@@ -130,6 +131,7 @@ impl Format for Challenge {
 
 /// A signed challenge.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// The challenge, as it came.
     pub challenge: String,
@@ -186,6 +188,7 @@ pub struct DirectoryEntries {
 
 /// A sender asks for what it seals to.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct KeysRequest {
     /// The accounts; the sender's own, too, if it has other devices.
     pub accounts: Vec<Address>,
@@ -266,6 +269,7 @@ pub struct Outcome {
 
 /// The sender wants a mail back that nobody has retrieved.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Withdrawal {
     /// The message.
     pub id: MessageId,

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 /// How far a device has come: the number of an entry and the running hash there.
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 #[cbor(map)]
+#[serde(deny_unknown_fields)]
 pub struct Cursor {
     /// Number of the last entry; 0 before the first.
     #[n(0)]

@@ -1,0 +1,203 @@
+//! What the operator does on the relay's data folder, whether the relay runs or not.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use csv::ByteRecord;
+use protocol::{Address, Code, Timestamp};
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::folder;
+use crate::relay::RelayError;
+use crate::storage::connection;
+use crate::storage::directory::{self, Imported, Person};
+use crate::storage::{StorageError, activation};
+
+const DATABASE: &str = "relay.db";
+/// Longest field of a directory file, in bytes.
+const FIELD_BYTES: usize = 200;
+/// Rows of one transaction: a relay that runs meanwhile gets its turn in between.
+const ROWS: usize = 500;
+
+/// What an import did.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ImportReport {
+    /// Addresses of the rows that were taken, in the order of the file.
+    pub addresses: Vec<Address>,
+    /// New entries.
+    pub added: u32,
+    /// Entries that say something else now.
+    pub updated: u32,
+    /// Entries that were there as they are.
+    pub unchanged: u32,
+    /// Rows that were not taken.
+    pub refused: Vec<RefusedRow>,
+}
+
+/// A row of a directory file that was not taken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RefusedRow {
+    /// Its line in the file, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Imports directory entries from CSV (comma or semicolon, UTF-8). The first line names the columns: `given`, `surname`
+/// and `departement` are needed; `profession`, `specialty`, `postcode` and `town` are taken, others ignored.
+///
+/// A person who is there already is brought up to date. Rows that cannot be taken are reported, and the others taken.
+///
+/// # Errors
+///
+/// [`RelayError`] when the file lacks a needed column or cannot be read, or the data folder cannot be used.
+pub fn import_csv(data: &Path, mut reader: impl Read) -> Result<ImportReport, RelayError> {
+    let mut content = Vec::new();
+    reader.read_to_end(&mut content)?;
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
+    let first_line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let delimiter = if first_line.contains(&b';') { b';' } else { b',' };
+    let mut rows = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_reader(content);
+    let columns = Columns::find(
+        rows.byte_headers()
+            .map_err(|error| RelayError::Csv(error.to_string()))?,
+    )?;
+
+    let mut connection = open(data)?;
+    let mut report = ImportReport::default();
+    let mut records = rows.byte_records().peekable();
+    while records.peek().is_some() {
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(StorageError::from)?;
+        for record in records.by_ref().take(ROWS) {
+            let record = record.map_err(|error| RelayError::Csv(error.to_string()))?;
+            import_row(&transaction, &columns, &record, &mut report)?;
+        }
+        transaction.commit().map_err(StorageError::from)?;
+    }
+    Ok(report)
+}
+
+/// Draws an activation code for an address of the directory, good once within 30 days; one drawn before is void.
+///
+/// # Errors
+///
+/// [`RelayError::NoEntry`] when the directory has no such address, others when the data folder cannot be used.
+pub fn make_activation_code(data: &Path, address: &Address) -> Result<String, RelayError> {
+    let mut connection = open(data)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(StorageError::from)?;
+    let code = match activation::make(&transaction, address, Timestamp::now()) {
+        Err(StorageError::Refused(Code::NotFound, _)) => return Err(RelayError::NoEntry),
+        other => other?,
+    };
+    transaction.commit().map_err(StorageError::from)?;
+    Ok(code)
+}
+
+/// Where the database of a data folder is.
+pub(crate) fn database(data: &Path) -> PathBuf {
+    data.join(DATABASE)
+}
+
+fn open(data: &Path) -> Result<Connection, RelayError> {
+    folder::create_private_folder(data)?;
+    Ok(connection::open(&database(data))?)
+}
+
+fn import_row(
+    connection: &Connection,
+    columns: &Columns,
+    record: &ByteRecord,
+    report: &mut ImportReport,
+) -> Result<(), RelayError> {
+    let person = match columns.person(record) {
+        Ok(person) => person,
+        Err(reason) => {
+            report.refuse(record, reason);
+            return Ok(());
+        }
+    };
+    let (count, address) = match directory::import(connection, &person)? {
+        Some(Imported::Added(address)) => (&mut report.added, address),
+        Some(Imported::Updated(address)) => (&mut report.updated, address),
+        Some(Imported::Unchanged(address)) => (&mut report.unchanged, address),
+        None => {
+            report.refuse(record, "the name makes no address".to_owned());
+            return Ok(());
+        }
+    };
+    *count = count.saturating_add(1);
+    report.addresses.push(address);
+    Ok(())
+}
+
+impl ImportReport {
+    fn refuse(&mut self, record: &ByteRecord, reason: String) {
+        let line = record.position().map_or(0, csv::Position::line);
+        self.refused.push(RefusedRow { line, reason });
+    }
+}
+
+/// Where each column is.
+struct Columns {
+    given: usize,
+    surname: usize,
+    departement: usize,
+    profession: Option<usize>,
+    specialty: Option<usize>,
+    postcode: Option<usize>,
+    town: Option<usize>,
+}
+
+impl Columns {
+    fn find(header: &ByteRecord) -> Result<Self, RelayError> {
+        let place = |name: &str| {
+            header
+                .iter()
+                .position(|column| column.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let needed = |name: &str| place(name).ok_or_else(|| RelayError::Csv(format!("there is no column {name:?}")));
+        Ok(Self {
+            given: needed("given")?,
+            surname: needed("surname")?,
+            departement: needed("departement")?,
+            profession: place("profession"),
+            specialty: place("specialty"),
+            postcode: place("postcode"),
+            town: place("town"),
+        })
+    }
+
+    fn person(&self, record: &ByteRecord) -> Result<Person, String> {
+        let field = |place: usize, name: &str| {
+            let bytes = record.get(place).unwrap_or_default();
+            if bytes.len() > FIELD_BYTES {
+                return Err(format!("{name} is longer than {FIELD_BYTES} bytes"));
+            }
+            let text = str::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))?;
+            if text.chars().any(char::is_control) {
+                return Err(format!("{name} holds control characters"));
+            }
+            Ok(text.trim().to_owned())
+        };
+        let maybe = |place: Option<usize>, name| place.map_or(Ok(String::new()), |place| field(place, name));
+        let departement = field(self.departement, "departement")?;
+        Ok(Person {
+            given: field(self.given, "given")?,
+            surname: field(self.surname, "surname")?,
+            departement: departement
+                .parse()
+                .map_err(|error: protocol::address::AddressError| error.to_string())?,
+            profession: maybe(self.profession, "profession")?,
+            specialty: maybe(self.specialty, "specialty")?,
+            postcode: maybe(self.postcode, "postcode")?,
+            town: maybe(self.town, "town")?,
+        })
+    }
+}

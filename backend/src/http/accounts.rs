@@ -1,0 +1,147 @@
+//! Enrolment, and how a device proves itself for a token.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
+use data_encoding::BASE64;
+use protocol::api::{ChallengeAnswer, ChallengeRequest, Enrolled, Enrolment, ServerInfo, TokenAnswer, TokenRequest};
+use protocol::identity::VerifiedAccount;
+use protocol::sign::{Purpose, Signature};
+use protocol::{Code, FormatError, Timestamp};
+
+use super::App;
+use super::extract::{Binary, Json};
+use super::refusal::Refusal;
+use crate::storage::accounts::{self, EnrolmentEnd, VerifiedEnrolment};
+use crate::storage::prekeys;
+
+/// `GET /v1/server`.
+pub(super) async fn server(State(app): State<App>) -> axum::Json<ServerInfo> {
+    axum::Json(ServerInfo {
+        name: app.name().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        time: Timestamp::now(),
+    })
+}
+
+/// `POST /v1/enrolments`.
+pub(super) async fn enrol(
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Binary<Enrolment>,
+) -> Result<axum::Json<Enrolled>, Refusal> {
+    if !app.doors().enrolments.take(peer.ip().to_string().as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
+    let now = Timestamp::now();
+    let verified = verify(request)?;
+    let device = verified.device.id;
+    let address = verified.account.address().clone();
+    let (repeated, digest) = (address.clone(), verified.digest);
+    let is_repeated = app
+        .storage()
+        .read(move |connection| accounts::is_repeated(connection, &repeated, &digest))
+        .await?;
+    if is_repeated {
+        return Ok(axum::Json(Enrolled { device }));
+    }
+    prekeys::check_dates(&verified.root, now)?;
+    let tries = &app.doors().activation;
+    if !tries.is_open(address.as_str().as_bytes()) {
+        return Err(Refusal::new(Code::Throttled, "too many wrong activation codes"));
+    }
+    let end = app
+        .storage()
+        .write(move |connection, _| accounts::enrol(connection, &verified, now))
+        .await?;
+    match end {
+        EnrolmentEnd::Enrolled => {
+            tracing::info!("an account enrolled");
+            Ok(axum::Json(Enrolled { device }))
+        }
+        EnrolmentEnd::WrongCode => {
+            tries.take(address.as_str().as_bytes(), 1);
+            Err(Refusal::new(Code::ActivationRefused, ""))
+        }
+    }
+}
+
+/// `POST /v1/challenges`.
+pub(super) async fn challenge(
+    State(app): State<App>,
+    Json(request): Json<ChallengeRequest>,
+) -> Result<axum::Json<ChallengeAnswer>, Refusal> {
+    let device = request.device;
+    if !app.doors().tokens.take(device.as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
+    let known = app
+        .storage()
+        .read(move |connection| accounts::find_device(connection, &device))
+        .await?;
+    if known.is_none() {
+        return Err(Refusal::new(Code::DeviceUnknown, ""));
+    }
+    let challenge = app
+        .tokens()
+        .challenge(app.name(), device, Timestamp::now())
+        .ok_or_else(|| Refusal::new(Code::TemporarilyUnavailable, ""))?;
+    Ok(axum::Json(ChallengeAnswer {
+        challenge: BASE64.encode(&challenge),
+    }))
+}
+
+/// `POST /v1/tokens`.
+pub(super) async fn token(
+    State(app): State<App>,
+    Json(request): Json<TokenRequest>,
+) -> Result<axum::Json<TokenAnswer>, Refusal> {
+    let malformed = |what: &'static str| Refusal::new(Code::Malformed, what);
+    let challenge = BASE64
+        .decode(request.challenge.as_bytes())
+        .map_err(|_| malformed("the challenge is not base64"))?;
+    let signature = BASE64
+        .decode(request.signature.as_bytes())
+        .map_err(|_| malformed("the signature is not base64"))?;
+    let signature =
+        Signature::try_from(signature.as_slice()).map_err(|_| malformed("a signature has another length"))?;
+    let refused = || Refusal::new(Code::ChallengeRefused, "");
+    let now = Timestamp::now();
+    let device = app.tokens().take_challenge(&challenge, now).ok_or_else(refused)?;
+    let stored = app
+        .storage()
+        .read(move |connection| accounts::find_device(connection, &device))
+        .await?
+        .ok_or_else(|| Refusal::new(Code::DeviceUnknown, ""))?;
+    stored
+        .key
+        .verify(Purpose::Challenge, &challenge, &signature)
+        .map_err(|_| refused())?;
+    let (token, expires_at) = app
+        .tokens()
+        .give(device, &stored, now, app.tuning().token_seconds)
+        .ok_or_else(|| Refusal::new(Code::TemporarilyUnavailable, ""))?;
+    Ok(axum::Json(TokenAnswer { token, expires_at }))
+}
+
+/// Checks every signature of an enrolment, and that it is one device's first.
+fn verify(request: Binary<Enrolment>) -> Result<VerifiedEnrolment, Refusal> {
+    let Binary { value, digest } = request;
+    let refused = |error: FormatError| Refusal::new(Code::SignatureRefused, error.to_string());
+    let account = VerifiedAccount::verify(&value.identity, &value.list).map_err(refused)?;
+    let [device] = account.devices() else {
+        return Err(Refusal::new(Code::SignatureRefused, "a first list has one device"));
+    };
+    let device = device.clone();
+    if account.list_version() != 1 {
+        return Err(Refusal::new(Code::SignatureRefused, "a first list has version 1"));
+    }
+    let root = value.batch.verify(&account, &device.id).map_err(refused)?;
+    Ok(VerifiedEnrolment {
+        enrolment: value,
+        digest,
+        account,
+        device,
+        root,
+    })
+}

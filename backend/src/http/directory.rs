@@ -1,0 +1,71 @@
+//! The directory: one entry by its address, several by name and town.
+
+use axum::extract::{Path, State};
+use protocol::api::{DirectoryEntries, DirectoryEntry};
+use protocol::{Address, Code, limits};
+use serde::Deserialize;
+
+use super::App;
+use super::extract::{Asked, Caller};
+use super::refusal::Refusal;
+use crate::storage::directory;
+
+/// Longest name or town that is searched for, in bytes.
+const QUERY_BYTES: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Search {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    town: String,
+    limit: Option<u32>,
+}
+
+/// `GET /v1/entries/{address}`.
+pub(super) async fn entry(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<axum::Json<DirectoryEntry>, Refusal> {
+    throttle(&app, &caller)?;
+    let address: Address = path
+        .ok()
+        .and_then(|Path(text)| text.parse().ok())
+        .ok_or_else(|| Refusal::new(Code::Malformed, "not an address"))?;
+    app.storage()
+        .read(move |connection| directory::entry(connection, &address))
+        .await?
+        .map(axum::Json)
+        .ok_or_else(|| Refusal::new(Code::NotFound, "no such entry"))
+}
+
+/// `GET /v1/entries?q=&town=&limit=`.
+pub(super) async fn search(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Asked(search): Asked<Search>,
+) -> Result<axum::Json<DirectoryEntries>, Refusal> {
+    throttle(&app, &caller)?;
+    if search.q.len() > QUERY_BYTES || search.town.len() > QUERY_BYTES {
+        return Err(Refusal::new(
+            Code::TooLarge,
+            format!("at most {QUERY_BYTES} bytes are searched for"),
+        ));
+    }
+    let limit = search.limit.unwrap_or(limits::SEARCH_ENTRIES);
+    let entries = app
+        .storage()
+        .read(move |connection| directory::search(connection, &search.q, &search.town, limit))
+        .await?;
+    Ok(axum::Json(DirectoryEntries { entries }))
+}
+
+fn throttle(app: &App, caller: &crate::tokens::Bearer) -> Result<(), Refusal> {
+    if app.doors().directory.take(caller.device.as_bytes(), 1) {
+        Ok(())
+    } else {
+        Err(Refusal::new(Code::Throttled, ""))
+    }
+}

@@ -1,0 +1,139 @@
+//! What handlers take from a request. Sizes are checked before memory is spent, and the token before the body is read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
+use protocol::cbor::{self, Format};
+use protocol::{Code, Digest, Timestamp, api, limits};
+use serde::de::DeserializeOwned;
+
+use super::App;
+use super::refusal::Refusal;
+use crate::tokens::Bearer;
+
+/// How long a client may take over a body.
+const BODY: Duration = Duration::from_mins(1);
+
+/// The device whose token came with the request.
+pub(super) struct Caller(pub(super) Arc<Bearer>);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        let token = parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim());
+        token
+            .and_then(|token| app.tokens().bearer(token, Timestamp::now()))
+            .map(Self)
+            .ok_or_else(|| Refusal::new(Code::TokenRefused, ""))
+    }
+}
+
+/// A body in JSON.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Refusal> {
+        let body = read(request, limits::JSON_BYTES).await?;
+        serde_json::from_slice(&body)
+            .map(Self)
+            .map_err(|error| Refusal::new(Code::Malformed, json_detail(&error)))
+    }
+}
+
+/// A body in one of the binary formats.
+pub(super) struct Binary<T> {
+    pub(super) value: T,
+    /// SHA-256 over the body as it came.
+    pub(super) digest: Digest,
+}
+
+impl<T: Format> FromRequest<App> for Binary<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Refusal> {
+        let body = read(request, T::LIMIT).await?;
+        Ok(Self {
+            value: cbor::decode(&body)?,
+            digest: Digest::of(&[&body]),
+        })
+    }
+}
+
+/// The query part of the address.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Refusal> {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(asked)| Self(asked))
+            .map_err(|_| Refusal::new(Code::Malformed, "the query is not what is expected here"))
+    }
+}
+
+/// An answer in one of the binary formats.
+pub(super) struct BinaryAnswer<T>(pub(super) T);
+
+impl<T: Format> IntoResponse for BinaryAnswer<T> {
+    fn into_response(self) -> Response {
+        ([("content-type", api::BINARY)], cbor::encode(&self.0)).into_response()
+    }
+}
+
+async fn read(request: Request, limit: usize) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::new(Code::TooLarge, format!("at most {limit} bytes are taken here"));
+    let announced = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|announced| announced > limit) {
+        return Err(too_large());
+    }
+    let reading = collect(request.into_body(), limit, announced.unwrap_or(0));
+    match tokio::time::timeout(BODY, reading).await {
+        Ok(Ok(Some(body))) => Ok(body),
+        Ok(Ok(None)) => Err(too_large()),
+        Ok(Err(_)) => Err(Refusal::new(Code::Malformed, "the body was cut short")),
+        Err(_) => Err(Refusal::new(Code::Malformed, "the body took too long")),
+    }
+}
+
+/// The whole body; `None` when it passes the limit.
+async fn collect(body: Body, limit: usize, announced: usize) -> Result<Option<Bytes>, axum::Error> {
+    let mut chunks = body.into_data_stream();
+    let mut whole = Vec::with_capacity(announced);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        if whole.len().saturating_add(chunk.len()) > limit {
+            return Ok(None);
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(Some(whole.into()))
+}
+
+/// Where the JSON is wrong, without what it holds.
+fn json_detail(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Data => "the JSON is not what is expected here",
+        serde_json::error::Category::Eof => "the JSON is cut short",
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax => "not JSON",
+    };
+    format!("{what}: line {}, column {}", error.line(), error.column())
+}

@@ -1,0 +1,117 @@
+//! What senders seal to, and the prekeys that devices put there for it.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use protocol::api::{AccountKeys, KeysAnswer, KeysRequest, PrekeyStock, PrekeyWish};
+use protocol::identity::VerifiedAccount;
+use protocol::prekey::BatchUpload;
+use protocol::{Address, Code, DeviceId, Timestamp, limits};
+
+use super::App;
+use super::extract::{Binary, BinaryAnswer, Caller, Json};
+use super::refusal::Refusal;
+use crate::storage::{StorageError, accounts, prekeys};
+
+/// `POST /v1/keys`.
+pub(super) async fn hand_out(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Json(request): Json<KeysRequest>,
+) -> Result<BinaryAnswer<KeysAnswer>, Refusal> {
+    let distinct: BTreeSet<_> = request.accounts.iter().collect();
+    let count = request.accounts.len();
+    if count == 0 || count > limits::RECIPIENTS.saturating_add(1) || distinct.len() != count {
+        return Err(Refusal::new(Code::Malformed, "no account, too many, or one twice"));
+    }
+    if !app
+        .doors()
+        .keys
+        .take(caller.device.as_bytes(), u32::try_from(count).unwrap_or(u32::MAX))
+    {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
+    let (wish, own, now) = (request.prekeys, caller.device, Timestamp::now());
+    let one_time = matches!(wish, PrekeyWish::OneTime);
+    let answer = move |connection: &_| {
+        let mut answer = KeysAnswer { accounts: Vec::new() };
+        for address in &request.accounts {
+            answer
+                .accounts
+                .extend(account_keys(connection, address, wish, own, now)?);
+        }
+        Ok(answer)
+    };
+    let answer = if one_time {
+        app.storage().write(move |connection, _| answer(connection)).await?
+    } else {
+        app.storage().read(answer).await?
+    };
+    Ok(BinaryAnswer(answer))
+}
+
+/// `GET /v1/prekeys`.
+pub(super) async fn stock(State(app): State<App>, Caller(caller): Caller) -> Result<axum::Json<PrekeyStock>, Refusal> {
+    let device = caller.place.device;
+    let stock = app
+        .storage()
+        .read(move |connection| prekeys::stock(connection, device))
+        .await?;
+    Ok(axum::Json(stock))
+}
+
+/// `POST /v1/prekeys`.
+pub(super) async fn upload(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Binary { value, .. }: Binary<BatchUpload>,
+) -> Result<axum::Json<PrekeyStock>, Refusal> {
+    let now = Timestamp::now();
+    let address = caller.address.clone();
+    let account = app
+        .storage()
+        .read(move |connection| accounts::find(connection, &address))
+        .await?
+        .ok_or_else(|| Refusal::new(Code::DeviceUnknown, ""))?;
+    let refused = |error: protocol::FormatError| Refusal::new(Code::SignatureRefused, error.to_string());
+    let account = VerifiedAccount::verify(&account.identity, &account.list).map_err(refused)?;
+    let root = value.verify(&account, &caller.device).map_err(refused)?;
+    prekeys::check_dates(&root, now)?;
+    let device = caller.place.device;
+    let stock = app
+        .storage()
+        .write(move |connection, _| {
+            prekeys::replace(connection, device, &value, &root)?;
+            prekeys::stock(connection, device)
+        })
+        .await?;
+    Ok(axum::Json(stock))
+}
+
+fn account_keys(
+    connection: &rusqlite::Connection,
+    address: &Address,
+    wish: PrekeyWish,
+    own: DeviceId,
+    now: Timestamp,
+) -> Result<Option<AccountKeys>, StorageError> {
+    let Some(account) = accounts::find(connection, address)? else {
+        return Ok(None);
+    };
+    let mut handed = Vec::new();
+    if !matches!(wish, PrekeyWish::None) {
+        for (row, device, _) in accounts::devices(connection, account.id, now)? {
+            // Nobody seals to the device that asks: its prekeys are for others.
+            if device == own {
+                continue;
+            }
+            let one_time = matches!(wish, PrekeyWish::OneTime);
+            handed.extend(prekeys::hand_out(connection, (row, device), one_time, now)?);
+        }
+    }
+    Ok(Some(AccountKeys {
+        identity: account.identity,
+        list: account.list,
+        prekeys: handed,
+    }))
+}

@@ -1,0 +1,88 @@
+//! Deposits and withdrawals.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use protocol::api::{DepositAnswer, Withdrawal, WithdrawalAnswer};
+use protocol::envelope::{Deposit, Header};
+use protocol::{Code, Digest, Timestamp, limits};
+
+use super::App;
+use super::extract::{Binary, Caller, Json};
+use super::refusal::Refusal;
+use crate::blobs::IN_ROW_BYTES;
+use crate::storage::StorageError;
+use crate::storage::deposits::{self, Arrival, Payload};
+
+/// `POST /v1/deposits`. The message id is looked up before any other check, so that a lost reply can be had again.
+pub(super) async fn deposit(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Binary { value: deposit, .. }: Binary<Deposit>,
+) -> Result<axum::Json<DepositAnswer>, Refusal> {
+    let parsed = Header::parse(&deposit.header)?;
+    let (account, id) = (caller.place.account, parsed.id);
+    let header_digest = Digest::of(&[&deposit.header]);
+    let repeated = app
+        .storage()
+        .read(move |connection| deposits::first_answer(connection, account, id, &header_digest))
+        .await?;
+    if let Some(answer) = repeated {
+        return Ok(axum::Json(answer));
+    }
+    if !app.doors().deposits.take(caller.device.as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
+    if deposit.payload.len() > limits::PAYLOAD_BYTES || deposit.wraps.len() > limits::WRAPS {
+        return Err(Refusal::new(Code::TooLarge, "the payload or the number of wraps"));
+    }
+    if deposit.payload.is_empty() {
+        return Err(Refusal::new(Code::Malformed, "no payload"));
+    }
+    let payload_digest = Digest::of(&[&deposit.payload]);
+    let payload = keep(&app, deposit.payload.into()).await?;
+    let arrival = Arrival {
+        account,
+        sender: caller.address.clone(),
+        device: caller.place.device,
+        header: deposit.header.into(),
+        parsed,
+        wraps: deposit.wraps,
+        payload,
+        payload_digest,
+    };
+    let answer = app
+        .storage()
+        .write(move |connection, effects| deposits::accept(connection, effects, arrival, Timestamp::now()))
+        .await?;
+    Ok(axum::Json(answer))
+}
+
+/// `POST /v1/withdrawals`.
+pub(super) async fn withdraw(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Json(request): Json<Withdrawal>,
+) -> Result<axum::Json<WithdrawalAnswer>, Refusal> {
+    let account = caller.place.account;
+    let answer = app
+        .storage()
+        .write(move |connection, effects| {
+            deposits::withdraw(connection, effects, account, request.id, Timestamp::now())
+        })
+        .await?;
+    Ok(axum::Json(answer))
+}
+
+/// Where the payload stays: a large one goes to the blob folder, durable before the row that will name it.
+async fn keep(app: &App, payload: Vec<u8>) -> Result<Payload, Refusal> {
+    if payload.len() <= IN_ROW_BYTES {
+        return Ok(Payload::Bytes(payload));
+    }
+    let blobs = Arc::clone(app.blobs());
+    let file = tokio::task::spawn_blocking(move || blobs.store(&payload))
+        .await
+        .map_err(|_| StorageError::Stopped)?
+        .map_err(StorageError::File)?;
+    Ok(Payload::File(file))
+}

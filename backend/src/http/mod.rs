@@ -1,0 +1,143 @@
+//! The relay's endpoints: each handler reads a request, asks the storage, and answers; none holds SQL or state.
+//! Paths and bodies are in [`protocol::api`] and `docs/protocol/api.md`. Read next: [`extract`].
+
+mod accounts;
+mod directory;
+mod extract;
+mod keys;
+mod mail;
+mod refusal;
+mod sequence;
+mod stream;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use protocol::Code;
+use protocol::api::path;
+use tokio::sync::{mpsc, watch};
+
+use crate::blobs::Blobs;
+use crate::bus::Bus;
+use crate::limits::Doors;
+use crate::relay::Tuning;
+use crate::storage::Storage;
+use crate::tokens::Tokens;
+use refusal::Refusal;
+
+/// What the handlers work with.
+pub(crate) struct Parts {
+    pub(crate) name: String,
+    pub(crate) tuning: Tuning,
+    pub(crate) doors: Doors,
+    pub(crate) storage: Storage,
+    pub(crate) blobs: Arc<Blobs>,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) tokens: Tokens,
+    /// Turns true when the relay stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Every open stream holds a clone, so that the stop can wait for them.
+    pub(crate) streams: mpsc::Sender<()>,
+}
+
+/// The state that all handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    parts: Arc<Shared>,
+}
+
+struct Shared {
+    parts: Parts,
+    streams: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+impl App {
+    pub(crate) fn new(mut parts: Parts) -> Self {
+        let (closed, _) = mpsc::channel(1);
+        let streams = std::mem::replace(&mut parts.streams, closed);
+        Self {
+            parts: Arc::new(Shared {
+                parts,
+                streams: Mutex::new(Some(streams)),
+            }),
+        }
+    }
+
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.parts.parts.storage
+    }
+
+    pub(crate) fn blobs(&self) -> &Arc<Blobs> {
+        &self.parts.parts.blobs
+    }
+
+    /// Takes no new streams from now on.
+    pub(crate) fn close_streams(&self) {
+        drop(self.parts.streams.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn name(&self) -> &str {
+        &self.parts.parts.name
+    }
+
+    fn tuning(&self) -> &Tuning {
+        &self.parts.parts.tuning
+    }
+
+    fn doors(&self) -> &Doors {
+        &self.parts.parts.doors
+    }
+
+    fn bus(&self) -> &Bus {
+        &self.parts.parts.bus
+    }
+
+    fn tokens(&self) -> &Tokens {
+        &self.parts.parts.tokens
+    }
+
+    fn stopping(&self) -> watch::Receiver<bool> {
+        self.parts.parts.stopping.clone()
+    }
+
+    /// What a stream holds while it is open; `None` when the relay is stopping.
+    fn stream_guard(&self) -> Option<mpsc::Sender<()>> {
+        self.parts
+            .streams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("App")
+    }
+}
+
+/// Every path of the relay.
+pub(crate) fn router(app: &App) -> Router {
+    Router::new()
+        .route(path::SERVER, get(accounts::server))
+        .route(path::ENROLMENTS, post(accounts::enrol))
+        .route(path::CHALLENGES, post(accounts::challenge))
+        .route(path::TOKENS, post(accounts::token))
+        .route(path::ENTRIES, get(directory::search))
+        .route(&format!("{}/{{address}}", path::ENTRIES), get(directory::entry))
+        .route(path::KEYS, post(keys::hand_out))
+        .route(path::PREKEYS, get(keys::stock).post(keys::upload))
+        .route(path::DEPOSITS, post(mail::deposit))
+        .route(path::WITHDRAWALS, post(mail::withdraw))
+        .route(path::SEQUENCE, get(sequence::poll))
+        .route(path::ACKNOWLEDGEMENTS, post(sequence::acknowledge))
+        .route(path::STREAM, get(stream::open))
+        .fallback(async || Refusal::new(Code::NotFound, "no such path"))
+        .method_not_allowed_fallback(async || {
+            Refusal::new(Code::NotFound, "no such method at this path").with_status(StatusCode::METHOD_NOT_ALLOWED)
+        })
+        .with_state(app.clone())
+}

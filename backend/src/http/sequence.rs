@@ -1,0 +1,118 @@
+//! A device's sequence over plain HTTP: pages, by long poll, and acknowledgements. The stream is in [`super::stream`].
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::sequence::{Cursor, SequencePage};
+use protocol::{Code, Digest, Timestamp, limits};
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use super::App;
+use super::extract::{Asked, BinaryAnswer, Caller, Json};
+use super::refusal::Refusal;
+use crate::storage::StorageError;
+use crate::storage::sequence::{self, Place};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct After {
+    #[serde(default)]
+    number: u64,
+    hash: Option<Digest>,
+    #[serde(default)]
+    wait_seconds: u32,
+}
+
+impl After {
+    pub(super) fn cursor(&self) -> Cursor {
+        Cursor {
+            number: self.number,
+            hash: self.hash.unwrap_or(Digest::ZERO),
+        }
+    }
+}
+
+/// `GET /v1/sequence`: entries after the cursor, at once when there are any, or as soon as there are.
+pub(super) async fn poll(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Asked(after): Asked<After>,
+) -> Result<BinaryAnswer<SequencePage>, Refusal> {
+    if after.wait_seconds > limits::POLL_SECONDS {
+        return Err(Refusal::new(
+            Code::Malformed,
+            format!("at most {} seconds are waited", limits::POLL_SECONDS),
+        ));
+    }
+    let cursor = after.cursor();
+    let mut news = app.bus().listen(caller.device);
+    let mut stopping = app.stopping();
+    let waited = tokio::time::sleep(Duration::from_secs(after.wait_seconds.into()));
+    tokio::pin!(waited);
+    loop {
+        let page = next_page(&app, caller.place, cursor).await?;
+        if !page.entries.is_empty() || after.wait_seconds == 0 {
+            return Ok(BinaryAnswer(page));
+        }
+        tokio::select! {
+            heard = news.changed() => if heard.is_err() { return Ok(BinaryAnswer(page)) },
+            () = &mut waited => return Ok(BinaryAnswer(page)),
+            () = turned(&mut stopping) => return Ok(BinaryAnswer(page)),
+            () = until(caller.expires_at) => return Err(Refusal::new(Code::TokenRefused, "the token has ended")),
+        }
+    }
+}
+
+/// `POST /v1/acknowledgements`.
+pub(super) async fn acknowledge(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Json(cursor): Json<Cursor>,
+) -> Result<StatusCode, Refusal> {
+    take_note(&app, caller.place, cursor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The page after `cursor`, marked as handed over before it is read.
+pub(super) async fn next_page(app: &App, place: Place, cursor: Cursor) -> Result<SequencePage, StorageError> {
+    let none = SequencePage { entries: Vec::new() };
+    let is_news = app
+        .storage()
+        .read(move |connection| sequence::check(connection, place, cursor))
+        .await?;
+    if !is_news {
+        return Ok(none);
+    }
+    let is_news = app
+        .storage()
+        .write(move |connection, _| sequence::hand_over(connection, place, cursor))
+        .await?;
+    if !is_news {
+        return Ok(none);
+    }
+    let blobs = std::sync::Arc::clone(app.blobs());
+    let entries = app
+        .storage()
+        .read(move |connection| sequence::page(connection, &blobs, place, cursor))
+        .await?;
+    Ok(SequencePage { entries })
+}
+
+pub(super) async fn take_note(app: &App, place: Place, cursor: Cursor) -> Result<(), StorageError> {
+    app.storage()
+        .write(move |connection, effects| sequence::acknowledge(connection, effects, place, cursor, Timestamp::now()))
+        .await
+}
+
+/// Returns once the clock has reached `time`.
+pub(super) async fn until(time: Timestamp) {
+    let millis = u64::try_from(time.millis_since(Timestamp::now())).unwrap_or(0);
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+}
+
+/// Returns once the relay stops.
+pub(super) async fn turned(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}

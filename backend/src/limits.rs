@@ -1,0 +1,197 @@
+//! The relay's limits in one table: how often who may do what, and what happens when that cannot be told.
+//! Sizes of messages are the protocol's: [`protocol::limits`].
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use protocol::Digest;
+
+/// Keys remembered for each limit; when that many are in use at once, the limit fails open or closed.
+const KEYS: usize = 100_000;
+
+/// What is done when a limit cannot tell whether it is passed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Failing {
+    /// The request is refused.
+    Closed,
+    /// The request is granted.
+    Open,
+}
+
+/// A token bucket for each key: it starts full, a request takes one, and it refills evenly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// Its name, as in the logs.
+    pub name: &'static str,
+    /// What the bucket holds.
+    pub bucket: u32,
+    /// How many come back in [`Limit::refill_seconds`].
+    pub refill: u32,
+    /// See [`Limit::refill`].
+    pub refill_seconds: u32,
+    /// When too many keys are in use at once.
+    pub failing: Failing,
+}
+
+/// Every limit of the relay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Wrong activation codes, for each address.
+    pub activation: Limit,
+    /// Enrolments, for each network address: their signatures cost time.
+    pub enrolments: Limit,
+    /// Challenges and tokens, for each device.
+    pub tokens: Limit,
+    /// Accounts whose keys are asked for, for each device: prekeys are used up by it.
+    pub keys: Limit,
+    /// Deposits, for each device.
+    pub deposits: Limit,
+    /// Directory look-ups, for each device.
+    pub directory: Limit,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let row = |name, bucket, refill, refill_seconds, failing| Limit {
+            name,
+            bucket,
+            refill,
+            refill_seconds,
+            failing,
+        };
+        Self {
+            activation: row("activation", 5, 5, 15 * 60, Failing::Closed),
+            enrolments: row("enrolments", 500, 60, 60, Failing::Closed),
+            tokens: row("tokens", 120, 60, 60, Failing::Closed),
+            keys: row("keys", 10_000, 600, 60, Failing::Open),
+            deposits: row("deposits", 20_000, 3_000, 60, Failing::Open),
+            directory: row("directory", 2_000, 600, 60, Failing::Open),
+        }
+    }
+}
+
+/// The buckets of one [`Limit`].
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    limit: Limit,
+    levels: Mutex<HashMap<Digest, Level>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    /// What is left, in thousandths.
+    left: u64,
+    at: Instant,
+}
+
+impl Buckets {
+    pub(crate) fn new(limit: Limit) -> Self {
+        Self {
+            limit,
+            levels: Mutex::default(),
+        }
+    }
+
+    /// Whether `key` may go on; nothing is taken.
+    pub(crate) fn is_open(&self, key: &[u8]) -> bool {
+        self.take(key, 0)
+    }
+
+    /// Takes `count` from the bucket of `key`; refused when it holds less.
+    ///
+    /// With a count of 0 it is refused when the bucket is empty.
+    pub(crate) fn take(&self, key: &[u8], count: u32) -> bool {
+        let now = Instant::now();
+        let key = Digest::of(&[key]);
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        if levels.len() >= KEYS && !levels.contains_key(&key) {
+            levels.retain(|_, level| self.level(*level, now) < self.full());
+            if levels.len() >= KEYS {
+                tracing::warn!(limit = self.limit.name, "too many keys in use for a limit");
+                return self.limit.failing == Failing::Open;
+            }
+        }
+        let left = levels.get(&key).map_or(self.full(), |level| self.level(*level, now));
+        let wanted = u64::from(count).saturating_mul(1_000);
+        let granted = left >= wanted.max(1_000);
+        if granted && count > 0 {
+            let left = left.saturating_sub(wanted);
+            levels.insert(key, Level { left, at: now });
+        }
+        granted
+    }
+
+    fn full(&self) -> u64 {
+        u64::from(self.limit.bucket).saturating_mul(1_000)
+    }
+
+    fn level(&self, level: Level, now: Instant) -> u64 {
+        let millis = now.saturating_duration_since(level.at).as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        let refilled = millis
+            .saturating_mul(u64::from(self.limit.refill))
+            .checked_div(u64::from(self.limit.refill_seconds))
+            .unwrap_or(0);
+        level.left.saturating_add(refilled).min(self.full())
+    }
+}
+
+/// The buckets of every limit.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    pub(crate) activation: Buckets,
+    pub(crate) enrolments: Buckets,
+    pub(crate) tokens: Buckets,
+    pub(crate) keys: Buckets,
+    pub(crate) deposits: Buckets,
+    pub(crate) directory: Buckets,
+}
+
+impl Doors {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            activation: Buckets::new(limits.activation),
+            enrolments: Buckets::new(limits.enrolments),
+            tokens: Buckets::new(limits.tokens),
+            keys: Buckets::new(limits.keys),
+            deposits: Buckets::new(limits.deposits),
+            directory: Buckets::new(limits.directory),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buckets(failing: Failing) -> Buckets {
+        Buckets::new(Limit {
+            name: "test",
+            bucket: 2,
+            refill: 1,
+            refill_seconds: 3_600,
+            failing,
+        })
+    }
+
+    #[test]
+    fn a_bucket_is_refused_once_it_is_empty_and_others_are_not() {
+        let buckets = buckets(Failing::Closed);
+        assert!(buckets.take(b"a", 1) && buckets.is_open(b"a") && buckets.take(b"a", 1));
+        assert!(!buckets.is_open(b"a") && !buckets.take(b"a", 1));
+        assert!(buckets.take(b"b", 2));
+        assert!(!buckets.take(b"c", 3));
+    }
+
+    #[test]
+    fn with_too_many_keys_it_fails_as_the_table_says() {
+        for failing in [Failing::Open, Failing::Closed] {
+            let buckets = buckets(failing);
+            for key in 0..KEYS {
+                assert!(buckets.take(&key.to_be_bytes(), 1));
+            }
+            assert_eq!(buckets.take(b"one more", 1), failing == Failing::Open);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! A relay from start to stop: its folder, its sockets, and finishing what it accepted.
+//! What it answers is in [`crate::http`].
+
+use std::fs::{File, TryLockError};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use protocol::Timestamp;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::blobs::Blobs;
+use crate::bus::Bus;
+use crate::http::{self, App};
+use crate::limits::{Doors, Limits};
+use crate::storage::{Storage, StorageError, deposits, sequence};
+use crate::tls::{self, Tls};
+use crate::tokens::Tokens;
+use crate::{admin, folder};
+
+const LOCK: &str = "relay.lock";
+const BLOBS: &str = "blobs";
+/// How long requests and streams may take to end when the relay stops.
+const GRACE: Duration = Duration::from_secs(10);
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// What a relay is started with.
+#[derive(Clone, Debug)]
+pub struct RelayConfig {
+    /// The folder of its database and blobs, made when there is none.
+    pub data: PathBuf,
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Its name, part of every challenge that devices sign.
+    pub name: String,
+    /// Where its certificate comes from.
+    pub tls: Tls,
+}
+
+/// What an operator seldom changes; the defaults are the documented values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tuning {
+    /// Life of an access token, in seconds.
+    pub token_seconds: i64,
+    /// How often a stream is pinged, in seconds.
+    pub ping_seconds: u64,
+    /// A stream on which nothing came for this long is closed, in seconds.
+    pub silence_seconds: u64,
+    /// How often who may do what.
+    pub limits: Limits,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            token_seconds: protocol::limits::TOKEN_SECONDS,
+            ping_seconds: 20,
+            silence_seconds: 50,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The relay.
+#[derive(Clone, Copy, Debug)]
+pub struct Relay;
+
+impl Relay {
+    /// Starts a relay; it runs on the current tokio runtime until it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`RelayError`] says what of the folder, the address or the certificate cannot be used.
+    pub async fn start(config: RelayConfig) -> Result<Running, RelayError> {
+        Self::start_tuned(config, Tuning::default()).await
+    }
+
+    /// Starts a relay with other values than the documented ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`Relay::start`].
+    pub async fn start_tuned(config: RelayConfig, tuning: Tuning) -> Result<Running, RelayError> {
+        folder::create_private_folder(&config.data)?;
+        let lock = lock(&config.data)?;
+        let bus = Arc::new(Bus::default());
+        let blobs = Arc::new(Blobs::open(&config.data.join(BLOBS))?);
+        let storage = Storage::open(&admin::database(&config.data), Arc::clone(&bus), Arc::clone(&blobs))?;
+        let (tls, ca) = match &config.tls {
+            Tls::Dev => {
+                let (server, ca) = tls::from_dev_ca(&config.data)?;
+                (Some(server), Some(ca))
+            }
+            Tls::Files { cert, key } => (Some(tls::from_files(cert, key)?), None),
+            Tls::None => (None, None),
+        };
+        let listener = TcpListener::bind(config.listen).map_err(RelayError::Listen)?;
+        listener.set_nonblocking(true)?;
+        let local_addr = listener.local_addr()?;
+
+        let (stopping, is_stopping) = watch::channel(false);
+        let (streams, ended) = mpsc::channel(1);
+        let app = App::new(http::Parts {
+            name: config.name,
+            doors: Doors::new(&tuning.limits),
+            tuning,
+            storage,
+            blobs,
+            bus,
+            tokens: Tokens::default(),
+            stopping: is_stopping.clone(),
+            streams,
+        });
+        sweep(&app).await?;
+        let handle = Handle::new();
+        let server = serve(listener, tls, http::router(&app), handle.clone())?;
+        let sweeping = tokio::spawn(sweep_hourly(app.clone(), is_stopping));
+        tracing::info!(port = local_addr.port(), "the relay listens");
+        Ok(Running {
+            app,
+            ca,
+            ended,
+            handle,
+            local_addr,
+            lock,
+            server,
+            stopping,
+            sweeping,
+        })
+    }
+}
+
+/// A relay that runs. Dropped without [`Running::stop`], it ends with its runtime.
+#[derive(Debug)]
+pub struct Running {
+    app: App,
+    ca: Option<PathBuf>,
+    ended: mpsc::Receiver<()>,
+    handle: Handle<SocketAddr>,
+    local_addr: SocketAddr,
+    lock: File,
+    server: JoinHandle<std::io::Result<()>>,
+    stopping: watch::Sender<bool>,
+    sweeping: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The development CA's certificate, for clients' `--ca`; none with other certificates.
+    #[must_use]
+    pub fn ca(&self) -> Option<&Path> {
+        self.ca.as_deref()
+    }
+
+    /// How many transactions it committed so far: many requests share one.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.app.storage().commits()
+    }
+
+    /// Stops it: no new connections, polls answered, streams closed, accepted work finished, the database closed.
+    ///
+    /// # Errors
+    ///
+    /// [`RelayError::Io`] when the socket had failed before.
+    pub async fn stop(mut self) -> Result<(), RelayError> {
+        let _ = self.stopping.send(true);
+        self.handle.graceful_shutdown(Some(GRACE));
+        let served = self.server.await;
+        self.app.close_streams();
+        // Ends once the last stream has dropped its sender.
+        let _ = tokio::time::timeout(GRACE, self.ended.recv()).await;
+        self.sweeping.abort();
+        self.app.storage().close().await;
+        drop(self.lock);
+        tracing::info!("the relay has stopped");
+        served.map_err(std::io::Error::other)??;
+        Ok(())
+    }
+}
+
+/// Why a relay cannot be started, or its data not be administered.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RelayError {
+    /// Another relay runs on this folder.
+    #[error("another relay is running on this data folder")]
+    AlreadyRunning,
+    /// The CSV file lacks a column or is no CSV.
+    #[error("the directory file: {0}")]
+    Csv(String),
+    /// The data folder cannot be used.
+    #[error("the data folder: {0}")]
+    Io(#[from] std::io::Error),
+    /// The address cannot be listened on.
+    #[error("cannot listen there: {0}")]
+    Listen(std::io::Error),
+    /// There is no such entry in the directory.
+    #[error("no such address in the directory: import it first")]
+    NoEntry,
+    /// The database cannot be used.
+    #[error("{0}")]
+    Storage(String),
+    /// The certificate or its key cannot be used.
+    #[error("TLS: {0}")]
+    Tls(String),
+}
+
+impl RelayError {
+    /// The error's code, stable over releases.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AlreadyRunning => "relay-already-running",
+            Self::Csv(_) => "relay-csv",
+            Self::Io(_) => "relay-io",
+            Self::Listen(_) => "relay-listen",
+            Self::NoEntry => "relay-no-entry",
+            Self::Storage(_) => "relay-storage",
+            Self::Tls(_) => "relay-tls",
+        }
+    }
+}
+
+impl From<rcgen::Error> for RelayError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Tls(error.to_string())
+    }
+}
+
+impl From<StorageError> for RelayError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error.to_string())
+    }
+}
+
+/// Two relays on one folder would give the same numbers twice.
+fn lock(data: &Path) -> Result<File, RelayError> {
+    let lock = folder::create_private(&data.join(LOCK))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(RelayError::AlreadyRunning),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    router: Router,
+    handle: Handle<SocketAddr>,
+) -> Result<JoinHandle<std::io::Result<()>>, RelayError> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(match tls {
+        Some(config) => {
+            let server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(config))?;
+            tokio::spawn(server.handle(handle).serve(service))
+        }
+        None => tokio::spawn(axum_server::from_tcp(listener)?.handle(handle).serve(service)),
+    })
+}
+
+async fn sweep_hourly(app: App, mut stopping: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP) => (),
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+        if let Err(error) = sweep(&app).await {
+            tracing::warn!(%error, "the hourly sweep failed");
+        }
+    }
+}
+
+/// Removes payload files that no row names, and answers too old to be repeated.
+async fn sweep(app: &App) -> Result<(), StorageError> {
+    let blobs = Arc::clone(app.blobs());
+    let swept = app
+        .storage()
+        .read(move |connection| blobs.sweep(|name| sequence::is_blob_named(connection, name)))
+        .await?;
+    if swept > 0 {
+        tracing::info!(swept, "payload files without a row were removed");
+    }
+    let now = Timestamp::now();
+    app.storage()
+        .write(move |connection, _| deposits::forget_old(connection, now))
+        .await
+}

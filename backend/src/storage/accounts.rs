@@ -1,0 +1,193 @@
+//! Accounts and their devices: enrolment, and what others are told of them.
+//! Prekeys are in [`super::prekeys`], heads and entries in [`super::sequence`].
+
+use protocol::api::Enrolment;
+use protocol::cbor;
+use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount, VerifiedDevice};
+use protocol::prekey::BatchRoot;
+use protocol::sign::VerifyingKey;
+use protocol::{Address, Code, DeviceId, Digest, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::activation::{self, Worth};
+use super::{StorageError, prekeys, refuse};
+
+/// An enrolment of which all signatures were verified.
+pub(crate) struct VerifiedEnrolment {
+    /// As it came.
+    pub(crate) enrolment: Enrolment,
+    /// SHA-256 over the request.
+    pub(crate) digest: Digest,
+    /// The account it states.
+    pub(crate) account: VerifiedAccount,
+    /// Its only device.
+    pub(crate) device: VerifiedDevice,
+    /// The root of its first batch.
+    pub(crate) root: BatchRoot,
+}
+
+/// How an enrolment ended that was not refused otherwise.
+pub(crate) enum EnrolmentEnd {
+    /// It is stored, now or by the same request before.
+    Enrolled,
+    /// The code is worth nothing: this counts as a try.
+    WrongCode,
+}
+
+/// Whether this very request was granted before.
+pub(crate) fn is_repeated(connection: &Connection, address: &Address, digest: &Digest) -> Result<bool, StorageError> {
+    let exists = connection
+        .prepare_cached("SELECT 1 FROM account WHERE address = ?1 AND enrolment = ?2")?
+        .exists(params![address.as_str(), digest.as_bytes()])?;
+    Ok(exists)
+}
+
+/// Stores identity, device list, device and first batch, and uses up the activation code.
+pub(crate) fn enrol(
+    connection: &Connection,
+    verified: &VerifiedEnrolment,
+    now: Timestamp,
+) -> Result<EnrolmentEnd, StorageError> {
+    let (enrolment, address) = (&verified.enrolment, verified.account.address());
+    if is_repeated(connection, address, &verified.digest)? {
+        return Ok(EnrolmentEnd::Enrolled);
+    }
+    let worth = activation::weigh(connection, address, &enrolment.code, now)?;
+    if matches!(worth, Worth::Nothing) {
+        return Ok(EnrolmentEnd::WrongCode);
+    }
+    if find(connection, address)?.is_some() {
+        return refuse(Code::AlreadyEnrolled, "");
+    }
+    if matches!(worth, Worth::Used) {
+        return refuse(Code::ActivationRefused, "the code was used");
+    }
+    let known = connection
+        .prepare_cached("SELECT 1 FROM device WHERE device = ?1")?
+        .exists([verified.device.id.as_bytes()])?;
+    if known {
+        return refuse(Code::SignatureRefused, "the device belongs to another account");
+    }
+    let account = connection
+        .prepare_cached(
+            "INSERT INTO account (address, identity, list, enrolment, enrolled_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .insert(params![
+            address.as_str(),
+            cbor::encode(&enrolment.identity),
+            cbor::encode(&enrolment.list),
+            verified.digest.as_bytes(),
+            now.as_millis(),
+        ])?;
+    let device = connection
+        .prepare_cached("INSERT INTO device (account, device, key) VALUES (?1, ?2, ?3)")?
+        .insert(params![
+            account,
+            verified.device.id.as_bytes(),
+            verified.device.key.as_bytes()
+        ])?;
+    prekeys::replace(connection, device, &enrolment.batch, &verified.root)?;
+    activation::mark_used(connection, address)?;
+    Ok(EnrolmentEnd::Enrolled)
+}
+
+/// An account and what it published.
+pub(crate) struct StoredAccount {
+    /// Its row.
+    pub(crate) id: i64,
+    /// Its identity.
+    pub(crate) identity: Signed<Identity>,
+    /// Its newest device list.
+    pub(crate) list: Signed<DeviceList>,
+}
+
+/// The account with this address, if it is enrolled.
+pub(crate) fn find(connection: &Connection, address: &Address) -> Result<Option<StoredAccount>, StorageError> {
+    let row = connection
+        .prepare_cached("SELECT id, identity, list FROM account WHERE address = ?1")?
+        .query_row([address.as_str()], |row| {
+            let identity: Vec<u8> = row.get(1)?;
+            let list: Vec<u8> = row.get(2)?;
+            Ok((row.get(0)?, identity, list))
+        })
+        .optional()?;
+    row.map(|(id, identity, list)| {
+        Ok(StoredAccount {
+            id,
+            identity: cbor::decode(&identity)?,
+            list: cbor::decode(&list)?,
+        })
+    })
+    .transpose()
+}
+
+/// The row of the account with this address, if it is enrolled.
+pub(crate) fn find_id(connection: &Connection, address: &Address) -> Result<Option<i64>, StorageError> {
+    let id = connection
+        .prepare_cached("SELECT id FROM account WHERE address = ?1")?
+        .query_row([address.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(id)
+}
+
+/// A device and whose it is.
+#[derive(Clone)]
+pub(crate) struct StoredDevice {
+    /// Its row.
+    pub(crate) id: i64,
+    /// Its account's row.
+    pub(crate) account: i64,
+    /// Its account's address.
+    pub(crate) address: Address,
+    /// The key with which it signs.
+    pub(crate) key: VerifyingKey,
+}
+
+/// The device with this id.
+pub(crate) fn find_device(connection: &Connection, device: &DeviceId) -> Result<Option<StoredDevice>, StorageError> {
+    let row = connection
+        .prepare_cached(
+            "SELECT device.id, account.id, account.address, device.key
+             FROM device JOIN account ON account.id = device.account WHERE device.device = ?1",
+        )?
+        .query_row([device.as_bytes()], |row| {
+            let address: String = row.get(2)?;
+            let key: Vec<u8> = row.get(3)?;
+            Ok((row.get(0)?, row.get(1)?, address, key))
+        })
+        .optional()?;
+    row.map(|(id, account, address, key)| {
+        let key = VerifyingKey::try_from(key.as_slice()).map_err(|_| damaged("a device's key"))?;
+        Ok(StoredDevice {
+            id,
+            account,
+            address: address.parse().map_err(|_| damaged("an account's address"))?,
+            key,
+        })
+    })
+    .transpose()
+}
+
+/// The devices of an account: row, id, and whether a prekey can be handed out for it.
+pub(crate) fn devices(
+    connection: &Connection,
+    account: i64,
+    now: Timestamp,
+) -> Result<Vec<(i64, DeviceId, bool)>, StorageError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT device.id, device.device, coalesce(prekey_batch.not_after >= ?2, 0)
+         FROM device LEFT JOIN prekey_batch ON prekey_batch.device = device.id
+         WHERE device.account = ?1 ORDER BY device.id",
+    )?;
+    let mut rows = statement.query(params![account, now.as_millis()])?;
+    let mut devices = Vec::new();
+    while let Some(row) = rows.next()? {
+        devices.push((row.get(0)?, DeviceId::from_bytes(row.get(1)?), row.get(2)?));
+    }
+    Ok(devices)
+}
+
+/// A stored value that cannot be read.
+pub(super) fn damaged(what: &'static str) -> StorageError {
+    StorageError::File(std::io::Error::new(std::io::ErrorKind::InvalidData, what))
+}

@@ -1,0 +1,307 @@
+//! Deposits: the first answer is repeated, and the first acceptance is one transaction.
+//! Where the entries go then is [`super::sequence`]'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::api::{DepositAnswer, Outcome, WithdrawalAnswer};
+use protocol::envelope::{Class, Header, Wrap};
+use protocol::sequence::{EntryBody, MailEntry, Notice, Step};
+use protocol::{Address, Code, DeviceId, Digest, MessageId, Timestamp, limits};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::accounts::{self, damaged};
+use super::sequence::{append, drop_payload, notify, number_of, step_of};
+use super::{Effects, StorageError, refuse};
+use crate::blobs::PendingBlob;
+
+/// An envelope that came in whole, from a device that proved itself.
+pub(crate) struct Arrival {
+    /// The sending account's row.
+    pub(crate) account: i64,
+    /// The sending account.
+    pub(crate) sender: Address,
+    /// The sending device's row.
+    pub(crate) device: i64,
+    /// The encoded header.
+    pub(crate) header: Vec<u8>,
+    /// What it says.
+    pub(crate) parsed: Header,
+    /// The wraps.
+    pub(crate) wraps: Vec<Wrap>,
+    /// The payload, or the file that holds it.
+    pub(crate) payload: Payload,
+    /// SHA-256 of the payload.
+    pub(crate) payload_digest: Digest,
+}
+
+/// Where a payload is.
+pub(crate) enum Payload {
+    /// In memory, for the row.
+    Bytes(Vec<u8>),
+    /// In the blob folder, durable.
+    File(PendingBlob),
+}
+
+/// The answer that this message id already got.
+pub(crate) fn first_answer(
+    connection: &Connection,
+    account: i64,
+    id: MessageId,
+    header: &Digest,
+) -> Result<Option<DepositAnswer>, StorageError> {
+    let row: Option<([u8; Digest::LEN], String)> = connection
+        .prepare_cached("SELECT header_digest, answer FROM deposit WHERE sender = ?1 AND message = ?2")?
+        .query_row(params![account, id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((first, answer)) = row else {
+        return Ok(None);
+    };
+    if first != *header.as_bytes() {
+        return refuse(Code::MessageIdReused, "");
+    }
+    let answer = serde_json::from_str(&answer).map_err(|_| damaged("the answer to a deposit"))?;
+    Ok(Some(answer))
+}
+
+/// Accepts a deposit, or repeats the answer it got before.
+pub(crate) fn accept(
+    connection: &Connection,
+    effects: &mut Effects,
+    arrival: Arrival,
+    now: Timestamp,
+) -> Result<DepositAnswer, StorageError> {
+    let header_digest = Digest::of(&[&arrival.header]);
+    let first = first_answer(connection, arrival.account, arrival.parsed.id, &header_digest);
+    let targets = match first {
+        Ok(None) => match_wraps(connection, &arrival, now),
+        Ok(Some(answer)) => {
+            arrival.payload.discard();
+            return Ok(answer);
+        }
+        Err(error) => Err(error),
+    };
+    match targets {
+        Ok(targets) => store(connection, effects, arrival, &header_digest, &targets, now),
+        Err(error) => {
+            arrival.payload.discard();
+            Err(error)
+        }
+    }
+}
+
+/// Takes back, for each recipient, what was not yet handed to any of their devices.
+pub(crate) fn withdraw(
+    connection: &Connection,
+    effects: &mut Effects,
+    account: i64,
+    id: MessageId,
+    now: Timestamp,
+) -> Result<WithdrawalAnswer, StorageError> {
+    let found: Option<(i64, bool)> = connection
+        .prepare_cached("SELECT id, notices FROM deposit WHERE sender = ?1 AND message = ?2")?
+        .query_row(params![account, id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((deposit, notices)) = found else {
+        return refuse(Code::NotFound, "no such message from this account");
+    };
+    let deliveries: Vec<(String, i64)> = connection
+        .prepare_cached("SELECT address, step FROM delivery WHERE deposit = ?1 ORDER BY address")?
+        .query_map([deposit], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut outcomes = Vec::with_capacity(deliveries.len());
+    for (text, step) in deliveries {
+        let address: Address = text.parse().map_err(|_| damaged("a recipient's address"))?;
+        let step = match step_of(step) {
+            Step::Available if take_back(connection, deposit, &address, now)? => {
+                if notices {
+                    let notice = Notice {
+                        id,
+                        recipient: address.clone(),
+                        step: Step::Withdrawn,
+                        at: now,
+                    };
+                    notify(connection, effects, account, &notice)?;
+                }
+                Step::Withdrawn
+            }
+            Step::Available => Step::Retrieved,
+            other => other,
+        };
+        outcomes.push(Outcome { address, step });
+    }
+    drop_payload(connection, effects, deposit)?;
+    Ok(WithdrawalAnswer { outcomes })
+}
+
+/// Forgets deposits that are too old to be repeated and that nobody waits for.
+pub(crate) fn forget_old(connection: &Connection, now: Timestamp) -> Result<(), StorageError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM deposit WHERE accepted_at < ?1
+             AND NOT EXISTS (SELECT 1 FROM sequence_entry WHERE deposit = deposit.id AND deposit <> 0)
+             AND NOT EXISTS (SELECT 1 FROM payload WHERE payload.deposit = deposit.id)",
+        )?
+        .execute([now.plus_days(limits::MAIL_DAYS.saturating_neg()).as_millis()])?;
+    Ok(())
+}
+
+impl Payload {
+    fn discard(self) {
+        if let Self::File(file) = self {
+            file.discard();
+        }
+    }
+}
+
+/// The devices a deposit goes to, in the order of their rows, each with the place of its wrap; and who is reached.
+struct Targets {
+    devices: BTreeMap<i64, (DeviceId, usize)>,
+    reached: BTreeSet<Address>,
+}
+
+/// Holds the wraps against the current device lists: one for each device that has prekeys, and none for any other.
+fn match_wraps(connection: &Connection, arrival: &Arrival, now: Timestamp) -> Result<Targets, StorageError> {
+    let header = &arrival.parsed;
+    if header.from != arrival.sender {
+        return refuse(Code::NotYours, "the header names another sender");
+    }
+    let mut wraps: BTreeMap<(&Address, DeviceId), usize> = BTreeMap::new();
+    for (place, wrap) in arrival.wraps.iter().enumerate() {
+        if wraps.insert((&wrap.address, wrap.device), place).is_some() {
+            return refuse(Code::Malformed, "two wraps for one device");
+        }
+    }
+    let mut targets = Targets {
+        devices: BTreeMap::new(),
+        reached: BTreeSet::new(),
+    };
+    for address in std::iter::once(&header.from).chain(&header.to) {
+        let Some(account) = accounts::find_id(connection, address)? else {
+            continue;
+        };
+        for (row, id, has_prekeys) in accounts::devices(connection, account, now)? {
+            if row == arrival.device {
+                continue;
+            }
+            match wraps.remove(&(address, id)) {
+                Some(place) => {
+                    targets.devices.insert(row, (id, place));
+                    if *address != header.from {
+                        targets.reached.insert(address.clone());
+                    }
+                }
+                None if has_prekeys => return refuse(Code::DevicesChanged, "a device has no wrap"),
+                None => (),
+            }
+        }
+    }
+    if !wraps.is_empty() {
+        return refuse(Code::DevicesChanged, "a wrap is for no device");
+    }
+    if targets.reached.is_empty() {
+        return refuse(Code::Unreachable, "");
+    }
+    Ok(targets)
+}
+
+fn store(
+    connection: &Connection,
+    effects: &mut Effects,
+    arrival: Arrival,
+    header_digest: &Digest,
+    targets: &Targets,
+    now: Timestamp,
+) -> Result<DepositAnswer, StorageError> {
+    let header = &arrival.parsed;
+    let outcomes = header.to.iter().map(|address| Outcome {
+        address: address.clone(),
+        step: if targets.reached.contains(address) {
+            Step::Available
+        } else {
+            Step::Unreachable
+        },
+    });
+    let answer = DepositAnswer {
+        accepted_at: now,
+        outcomes: outcomes.collect(),
+    };
+    let text = serde_json::to_string(&answer).map_err(std::io::Error::other)?;
+    let deposit = connection
+        .prepare_cached(
+            "INSERT INTO deposit (sender, message, header_digest, notices, accepted_at, answer)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .insert(params![
+            arrival.account,
+            header.id.as_bytes(),
+            header_digest.as_bytes(),
+            matches!(header.class, Class::Mail),
+            now.as_millis(),
+            text,
+        ])?;
+    for outcome in &answer.outcomes {
+        connection
+            .prepare_cached("INSERT INTO delivery (deposit, address, step, changed_at) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![
+                deposit,
+                outcome.address.as_str(),
+                number_of(outcome.step),
+                now.as_millis()
+            ])?;
+    }
+    let (bytes, blob) = match &arrival.payload {
+        Payload::Bytes(bytes) => (bytes.as_slice(), ""),
+        Payload::File(file) => (&[][..], file.name()),
+    };
+    connection
+        .prepare_cached("INSERT INTO payload (deposit, bytes, blob) VALUES (?1, ?2, ?3)")?
+        .execute(params![deposit, bytes, blob])?;
+    for (row, (id, place)) in &targets.devices {
+        let Some(wrap) = arrival.wraps.get(*place) else {
+            continue;
+        };
+        let body = EntryBody::Mail(MailEntry {
+            header: arrival.header.clone().into(),
+            wrap: wrap.clone(),
+            payload_digest: arrival.payload_digest,
+            deposited_at: now,
+        });
+        append(connection, effects, (*row, *id), &body, deposit)?;
+    }
+    if let Payload::File(file) = arrival.payload {
+        effects.adopted = Some(file);
+    }
+    Ok(answer)
+}
+
+/// Empties a recipient's entries of a deposit, unless one of them was handed to its device.
+fn take_back(connection: &Connection, deposit: i64, address: &Address, now: Timestamp) -> Result<bool, StorageError> {
+    let Some(account) = accounts::find_id(connection, address)? else {
+        return Ok(false);
+    };
+    let handed = connection
+        .prepare_cached(
+            "SELECT 1 FROM sequence_entry JOIN device ON device.id = sequence_entry.device
+             WHERE sequence_entry.deposit = ?1 AND sequence_entry.deposit <> 0 AND device.account = ?2
+             AND sequence_entry.number <= device.handed_number",
+        )?
+        .exists(params![deposit, account])?;
+    if handed {
+        return Ok(false);
+    }
+    connection
+        .prepare_cached(
+            "UPDATE sequence_entry SET body = x'', deposit = 0 WHERE deposit = ?1 AND deposit <> 0
+             AND device IN (SELECT id FROM device WHERE account = ?2)",
+        )?
+        .execute(params![deposit, account])?;
+    connection
+        .prepare_cached("UPDATE delivery SET step = ?3, changed_at = ?4 WHERE deposit = ?1 AND address = ?2")?
+        .execute(params![
+            deposit,
+            address.as_str(),
+            number_of(Step::Withdrawn),
+            now.as_millis()
+        ])?;
+    Ok(true)
+}

@@ -1,0 +1,156 @@
+//! All SQL of the relay, behind plain functions that take a connection; no handler and no other module holds any.
+//! Payload files are [`crate::blobs`]'. Read next: [`deposits`], where a deposit becomes durable, then [`sequence`].
+
+pub(crate) mod accounts;
+pub(crate) mod activation;
+pub(crate) mod connection;
+pub(crate) mod deposits;
+pub(crate) mod directory;
+pub(crate) mod prekeys;
+pub(crate) mod sequence;
+mod writer;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol::cbor::FormatError;
+use protocol::{Code, DeviceId};
+use rusqlite::Connection;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use crate::blobs::{Blobs, PendingBlob};
+use crate::bus::Bus;
+use writer::Writer;
+
+/// Connections that read.
+const READERS: usize = 4;
+
+/// The relay's database: one writer, several readers.
+pub(crate) struct Storage {
+    path: PathBuf,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    permits: Semaphore,
+    writer: Writer,
+}
+
+impl Storage {
+    /// Opens the database at `path`, making or migrating it.
+    pub(crate) fn open(path: &Path, bus: Arc<Bus>, blobs: Arc<Blobs>) -> Result<Self, StorageError> {
+        let writing = connection::open(path)?;
+        let readers = (0..READERS)
+            .map(|_| connection::open_reader(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            path: path.to_owned(),
+            readers: Arc::new(Mutex::new(readers)),
+            permits: Semaphore::new(READERS),
+            writer: Writer::start(writing, bus, blobs)?,
+        })
+    }
+
+    /// Runs `job` on a connection that only reads, in one snapshot.
+    pub(crate) async fn read<T, F>(&self, job: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    {
+        let _permit = self.permits.acquire().await.map_err(|_| StorageError::Stopped)?;
+        let readers = Arc::clone(&self.readers);
+        let path = self.path.clone();
+        let task = move || {
+            let taken = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let reader = match taken {
+                Some(reader) => reader,
+                None => connection::open_reader(&path)?,
+            };
+            let answer = in_snapshot(&reader, job);
+            readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            answer
+        };
+        tokio::task::spawn_blocking(task)
+            .await
+            .map_err(|_| StorageError::Stopped)?
+    }
+
+    /// Runs `job` in the writer's next transaction and answers once that is durable, or with what it refused.
+    ///
+    /// It is carried out even if the caller goes away.
+    pub(crate) async fn write<T, F>(&self, job: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Effects) -> Result<T, StorageError> + Send + 'static,
+    {
+        self.writer.run(job).await
+    }
+
+    /// How many transactions were committed that changed something.
+    pub(crate) fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+
+    /// Finishes what was accepted, truncates the log and closes the writer.
+    pub(crate) async fn close(&self) {
+        self.writer.close().await;
+    }
+}
+
+/// What is to happen once a job's transaction is durable.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Devices that have news.
+    pub(crate) wake: BTreeSet<DeviceId>,
+    /// Payload files that no row names any longer.
+    pub(crate) orphans: Vec<String>,
+    /// A payload file that a row names from now on.
+    pub(crate) adopted: Option<PendingBlob>,
+}
+
+/// Why the storage did not do it.
+#[derive(Debug, Error)]
+pub(crate) enum StorageError {
+    /// A stored value is not what was stored.
+    #[error("a stored value cannot be read: {0}")]
+    Damaged(#[from] FormatError),
+    /// A file beside the database.
+    #[error("the data folder: {0}")]
+    File(#[from] std::io::Error),
+    /// Written by a later release.
+    #[error("the database was written by a later release (schema {0})")]
+    Newer(i64),
+    /// The request cannot be granted.
+    #[error("refused: {}", .0.as_str())]
+    Refused(Code, &'static str),
+    /// The database engine.
+    #[error("the database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The relay is being stopped.
+    #[error("the relay is stopping")]
+    Stopped,
+}
+
+/// Refuses a request with `code`, saying why.
+pub(crate) const fn refuse<T>(code: Code, detail: &'static str) -> Result<T, StorageError> {
+    Err(StorageError::Refused(code, detail))
+}
+
+fn in_snapshot<T>(
+    reader: &Connection,
+    job: impl FnOnce(&Connection) -> Result<T, StorageError>,
+) -> Result<T, StorageError> {
+    let snapshot = reader.unchecked_transaction()?;
+    let answer = job(&snapshot)?;
+    snapshot.commit()?;
+    Ok(answer)
+}
+
+/// A number as it is stored.
+fn stored(number: u64) -> Result<i64, StorageError> {
+    i64::try_from(number).map_err(|_| StorageError::Refused(Code::Malformed, "a number out of range"))
+}
+
+/// A number as it was before it was stored.
+fn number(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}

@@ -1,0 +1,310 @@
+//! Each device's sequence: its head advances in the transaction that inserts an entry, so that numbers have no gaps
+//! and hashes chain; entries go once they are acknowledged. Deposits are in [`super::deposits`].
+
+use protocol::sequence::{Cursor, Entry, EntryBody, Notice, Step};
+use protocol::{Address, Code, DeviceId, Digest, MessageId, Timestamp, cbor, limits};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::accounts::{self, damaged};
+use super::{Effects, StorageError, number, refuse, stored};
+use crate::blobs::Blobs;
+
+/// A device as the sequence functions need it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// The device's row.
+    pub(crate) device: i64,
+    /// Its account's row.
+    pub(crate) account: i64,
+}
+
+/// Appends an entry to a device's sequence; `deposit` is 0 for a notice.
+pub(super) fn append(
+    connection: &Connection,
+    effects: &mut Effects,
+    (device, id): (i64, DeviceId),
+    body: &EntryBody,
+    deposit: i64,
+) -> Result<(), StorageError> {
+    let body = cbor::encode(body);
+    let digest = Digest::of(&[&body]);
+    let head = connection
+        .prepare_cached("SELECT head_number, head_hash FROM device WHERE id = ?1")?
+        .query_row([device], |row| Ok(cursor(row.get(0)?, row.get(1)?)))?;
+    let next = head.after(&digest);
+    connection
+        .prepare_cached("UPDATE device SET head_number = ?2, head_hash = ?3 WHERE id = ?1")?
+        .execute(params![device, stored(next.number)?, next.hash.as_bytes()])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO sequence_entry (device, number, digest, hash, body, deposit) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            device,
+            stored(next.number)?,
+            digest.as_bytes(),
+            next.hash.as_bytes(),
+            body,
+            deposit
+        ])?;
+    effects.wake.insert(id);
+    Ok(())
+}
+
+/// Tells every device of the sending account what became of an envelope.
+pub(super) fn notify(
+    connection: &Connection,
+    effects: &mut Effects,
+    sender: i64,
+    notice: &Notice,
+) -> Result<(), StorageError> {
+    let body = EntryBody::Notice(notice.clone());
+    for (device, id, _) in accounts::devices(connection, sender, notice.at)? {
+        append(connection, effects, (device, id), &body, 0)?;
+    }
+    Ok(())
+}
+
+/// Checks that a device and the relay agree at `cursor`; tells whether there is anything after it.
+pub(crate) fn check(connection: &Connection, place: Place, cursor: Cursor) -> Result<bool, StorageError> {
+    let heads = heads(connection, place)?;
+    if cursor.number < heads.acknowledged.number {
+        return refuse(Code::CursorMismatch, "the device is behind what it acknowledged");
+    }
+    if hash_at(connection, place, &heads, cursor.number)? != Some(cursor.hash) {
+        return refuse(Code::CursorMismatch, "another hash at this number");
+    }
+    Ok(cursor.number < heads.head.number)
+}
+
+/// Marks all that there is after `cursor`, up to a page, as handed to the device; tells whether there is anything.
+///
+/// From then on none of it can be withdrawn: what was put on the wire may have been taken.
+pub(crate) fn hand_over(connection: &Connection, place: Place, cursor: Cursor) -> Result<bool, StorageError> {
+    if !check(connection, place, cursor)? {
+        return Ok(false);
+    }
+    let page = u64::try_from(limits::PAGE_ENTRIES).unwrap_or(u64::MAX);
+    connection
+        .prepare_cached(
+            "UPDATE device SET handed_number = min(head_number, ?2) WHERE id = ?1 AND handed_number < min(head_number, ?2)",
+        )?
+        .execute(params![place.device, stored(cursor.number.saturating_add(page))?])?;
+    Ok(true)
+}
+
+/// The entries after `cursor` that were handed over, as many as make a page.
+pub(crate) fn page(
+    connection: &Connection,
+    blobs: &Blobs,
+    place: Place,
+    cursor: Cursor,
+) -> Result<Vec<Entry>, StorageError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number, digest, sequence_entry.body, payload.bytes, payload.blob, payload.deposit IS NOT NULL
+         FROM sequence_entry LEFT JOIN payload ON payload.deposit = sequence_entry.deposit
+         WHERE device = ?1 AND number > ?2 AND number <= (SELECT handed_number FROM device WHERE id = ?1)
+         ORDER BY number LIMIT ?3",
+    )?;
+    let most = i64::try_from(limits::PAGE_ENTRIES).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![place.device, stored(cursor.number)?, most])?;
+    let mut entries = Vec::new();
+    let mut size = 0_usize;
+    while size < limits::PAGE_BYTES
+        && let Some(row) = rows.next()?
+    {
+        let body: Vec<u8> = row.get(2)?;
+        let payload = match (body.is_empty(), row.get(5)?) {
+            (false, true) => {
+                let blob: String = row.get(4)?;
+                let bytes = if blob.is_empty() {
+                    row.get(3)?
+                } else {
+                    blobs.load(&blob)?
+                };
+                Some(bytes)
+            }
+            _ => None,
+        };
+        size = size
+            .saturating_add(body.len())
+            .saturating_add(payload.as_ref().map_or(0, Vec::len));
+        entries.push(Entry {
+            number: number(row.get(0)?),
+            digest: Digest::from_bytes(row.get(1)?),
+            body: (!body.is_empty()).then(|| body.into()),
+            payload: payload.map(Into::into),
+        });
+    }
+    Ok(entries)
+}
+
+/// Takes note that a device has all entries up to `cursor`, tells the senders, and deletes what nobody needs any longer.
+pub(crate) fn acknowledge(
+    connection: &Connection,
+    effects: &mut Effects,
+    place: Place,
+    cursor: Cursor,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let heads = heads(connection, place)?;
+    if cursor.number < heads.acknowledged.number {
+        // An older acknowledgement that was overtaken: the newer one covers it.
+        return Ok(());
+    }
+    if hash_at(connection, place, &heads, cursor.number)? != Some(cursor.hash) {
+        return refuse(Code::CursorMismatch, "another hash at this number");
+    }
+    if cursor.number == heads.acknowledged.number {
+        return Ok(());
+    }
+    let upto = stored(cursor.number)?;
+    let deposits: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT deposit FROM sequence_entry WHERE device = ?1 AND number <= ?2 AND deposit <> 0 ORDER BY number",
+        )?
+        .query_map(params![place.device, upto], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    connection
+        .prepare_cached("UPDATE device SET acknowledged_number = ?2, acknowledged_hash = ?3 WHERE id = ?1")?
+        .execute(params![place.device, upto, cursor.hash.as_bytes()])?;
+    connection
+        .prepare_cached("DELETE FROM sequence_entry WHERE device = ?1 AND number <= ?2")?
+        .execute(params![place.device, upto])?;
+    for deposit in deposits {
+        retrieved(connection, effects, place, deposit, now)?;
+        drop_payload(connection, effects, deposit)?;
+    }
+    Ok(())
+}
+
+/// Deletes a payload that no entry needs any longer.
+pub(super) fn drop_payload(connection: &Connection, effects: &mut Effects, deposit: i64) -> Result<(), StorageError> {
+    let blob: Option<String> = connection
+        .prepare_cached(
+            "DELETE FROM payload WHERE deposit = ?1
+             AND NOT EXISTS (SELECT 1 FROM sequence_entry WHERE deposit = ?1 AND deposit <> 0) RETURNING blob",
+        )?
+        .query_row([deposit], |row| row.get(0))
+        .optional()?;
+    effects.orphans.extend(blob.filter(|name| !name.is_empty()));
+    Ok(())
+}
+
+/// Whether a payload in the blob folder is still named by a row.
+pub(crate) fn is_blob_named(connection: &Connection, name: &str) -> Result<bool, StorageError> {
+    let named = connection
+        .prepare_cached("SELECT 1 FROM payload WHERE blob = ?1 AND blob <> ''")?
+        .exists([name])?;
+    Ok(named)
+}
+
+/// The first device of a recipient that acknowledges has retrieved the envelope for its account.
+fn retrieved(
+    connection: &Connection,
+    effects: &mut Effects,
+    place: Place,
+    deposit: i64,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let address: Option<String> = connection
+        .prepare_cached(
+            "UPDATE delivery SET step = ?3, changed_at = ?4 WHERE deposit = ?1 AND step = ?5
+             AND address = (SELECT address FROM account WHERE id = ?2) RETURNING address",
+        )?
+        .query_row(
+            params![
+                deposit,
+                place.account,
+                number_of(Step::Retrieved),
+                now.as_millis(),
+                number_of(Step::Available)
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(address) = address else {
+        return Ok(());
+    };
+    let recipient: Address = address.parse().map_err(|_| damaged("a recipient's address"))?;
+    let (sender, message, notices): (i64, [u8; MessageId::LEN], bool) = connection
+        .prepare_cached("SELECT sender, message, notices FROM deposit WHERE id = ?1")?
+        .query_row([deposit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    if !notices {
+        return Ok(());
+    }
+    let notice = Notice {
+        id: MessageId::from_bytes(message),
+        recipient,
+        step: Step::Retrieved,
+        at: now,
+    };
+    notify(connection, effects, sender, &notice)
+}
+
+struct Heads {
+    head: Cursor,
+    acknowledged: Cursor,
+}
+
+fn heads(connection: &Connection, place: Place) -> Result<Heads, StorageError> {
+    let heads = connection
+        .prepare_cached(
+            "SELECT head_number, head_hash, acknowledged_number, acknowledged_hash FROM device WHERE id = ?1",
+        )?
+        .query_row([place.device], |row| {
+            Ok(Heads {
+                head: cursor(row.get(0)?, row.get(1)?),
+                acknowledged: cursor(row.get(2)?, row.get(3)?),
+            })
+        })?;
+    Ok(heads)
+}
+
+/// The running hash at `number`, if the relay still knows it.
+fn hash_at(connection: &Connection, place: Place, heads: &Heads, at: u64) -> Result<Option<Digest>, StorageError> {
+    for known in [heads.acknowledged, heads.head] {
+        if known.number == at {
+            return Ok(Some(known.hash));
+        }
+    }
+    if at > heads.head.number {
+        return Ok(None);
+    }
+    let hash = connection
+        .prepare_cached("SELECT hash FROM sequence_entry WHERE device = ?1 AND number = ?2")?
+        .query_row(params![place.device, stored(at)?], |row| {
+            Ok(Digest::from_bytes(row.get(0)?))
+        })
+        .optional()?;
+    Ok(hash)
+}
+
+fn cursor(at: i64, hash: [u8; Digest::LEN]) -> Cursor {
+    Cursor {
+        number: number(at),
+        hash: Digest::from_bytes(hash),
+    }
+}
+
+/// A step as the table numbers it, which is as on the wire.
+pub(super) const fn number_of(step: Step) -> i64 {
+    match step {
+        Step::Available => 0,
+        Step::Retrieved => 1,
+        Step::Unreachable => 2,
+        Step::Withdrawn => 3,
+        _ => 4,
+    }
+}
+
+/// The step that the table numbers so.
+pub(super) const fn step_of(number: i64) -> Step {
+    match number {
+        0 => Step::Available,
+        1 => Step::Retrieved,
+        2 => Step::Unreachable,
+        3 => Step::Withdrawn,
+        _ => Step::Expired,
+    }
+}

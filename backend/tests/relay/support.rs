@@ -1,0 +1,434 @@
+//! A relay in a folder of its own, and phones that hold just enough keys to speak to it.
+
+#![allow(dead_code, reason = "more subjects follow")]
+
+use std::io::Cursor as Bytes;
+use std::net::SocketAddr;
+
+use backend::limits::Limits;
+use backend::{Relay, RelayConfig, Running, Tls, Tuning, admin};
+use data_encoding::BASE64;
+use protocol::api::{self, path};
+use protocol::cbor::{self, Format};
+use protocol::envelope::{self, Deposit, Header, Kind, Sender, Wrap};
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, VerifiedAccount, device_id};
+use protocol::prekey::{BatchFacts, MadeBatch};
+use protocol::sequence::{Cursor, Entry, EntryBody, MailEntry, Notice, SequencePage};
+use protocol::sign::{Purpose, Seed, SigningKey};
+use protocol::statement::StatedRecipient;
+use protocol::{Address, Code, DeviceId, Digest, MessageId, Problem, Timestamp, problem};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use tempfile::TempDir;
+
+pub(crate) const LEA: &str = "lea.petit@medical28.apicrypt.org";
+pub(crate) const PAUL: &str = "paul.noel@medical28.apicrypt.org";
+pub(crate) const ZOE: &str = "zoe.lefevre@medical28.apicrypt.org";
+/// In the directory, never enrolled.
+pub(crate) const IDA: &str = "ida.roux@medical28.apicrypt.org";
+
+const PEOPLE: &str = "given,surname,departement,profession,specialty,postcode,town
+Léa,Petit,28,Infirmière,,28000,Chartres
+Paul,Noël,28,Médecin,Médecine générale,28100,Dreux
+Zoé,Lefèvre,28,Médecin,Cardiologie,28000,Chartres
+Ida,Roux,28,Médecin,Dermatologie,28200,Châteaudun
+";
+
+pub(crate) struct TestRelay {
+    pub(crate) running: Running,
+    pub(crate) data: TempDir,
+    pub(crate) client: reqwest::Client,
+    pub(crate) base: String,
+}
+
+impl TestRelay {
+    pub(crate) async fn start() -> Self {
+        Self::start_tuned(Tuning::default()).await
+    }
+
+    pub(crate) async fn start_tuned(tuning: Tuning) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        admin::import_csv(data.path(), Bytes::new(PEOPLE)).unwrap();
+        Self::start_in(data, Tls::None, tuning).await
+    }
+
+    pub(crate) async fn start_in(data: TempDir, tls: Tls, tuning: Tuning) -> Self {
+        let scheme = if tls == Tls::None { "http" } else { "https" };
+        let running = Relay::start_tuned(config(&data, tls), tuning).await.unwrap();
+        let base = format!("{scheme}://127.0.0.1:{}", running.local_addr().port());
+        let client = client(&running);
+        Self {
+            running,
+            data,
+            client,
+            base,
+        }
+    }
+
+    /// Stops the relay and starts it again on the same folder.
+    pub(crate) async fn restart(self) -> Self {
+        self.running.stop().await.unwrap();
+        Self::start_in(self.data, Tls::None, Tuning::default()).await
+    }
+
+    pub(crate) fn code(&self, address: &str) -> String {
+        admin::make_activation_code(self.data.path(), &address.parse().unwrap()).unwrap()
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// Enrols the account and gets its device a token.
+    pub(crate) async fn enrol(&self, address: &str) -> Phone {
+        let mut phone = Phone::make(address, 4);
+        let answer = self.send_enrolment(&phone, &self.code(address)).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        phone.token = self.token(&phone).await;
+        phone
+    }
+
+    pub(crate) async fn send_enrolment(&self, phone: &Phone, code: &str) -> Response {
+        self.request(Method::POST, path::ENROLMENTS)
+            .body(cbor::encode(&phone.enrolment(code)))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn challenge(&self, device: DeviceId) -> Response {
+        self.request(Method::POST, path::CHALLENGES)
+            .json(&api::ChallengeRequest { device })
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn token(&self, phone: &Phone) -> String {
+        let challenge: api::ChallengeAnswer = self.challenge(phone.device).await.json().await.unwrap();
+        let answer: api::TokenAnswer = self
+            .answer_challenge(&challenge.challenge, &phone.key)
+            .await
+            .json()
+            .await
+            .unwrap();
+        answer.token
+    }
+
+    pub(crate) async fn answer_challenge(&self, challenge: &str, key: &SigningKey) -> Response {
+        let bytes = BASE64.decode(challenge.as_bytes()).unwrap();
+        let signature = key.sign(Purpose::Challenge, &bytes);
+        self.request(Method::POST, path::TOKENS)
+            .json(&api::TokenRequest {
+                challenge: challenge.to_owned(),
+                signature: BASE64.encode(signature.as_bytes()),
+            })
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn keys(&self, phone: &Phone, accounts: &[&str], prekeys: api::PrekeyWish) -> api::KeysAnswer {
+        let request = api::KeysRequest {
+            accounts: accounts.iter().map(|address| address.parse().unwrap()).collect(),
+            prekeys,
+        };
+        let answer = self
+            .request(Method::POST, path::KEYS)
+            .bearer_auth(&phone.token)
+            .json(&request)
+            .send()
+            .await
+            .unwrap();
+        binary(answer).await
+    }
+
+    /// Seals `content` with fresh prekeys; recipients without a device get no wrap.
+    pub(crate) async fn seal(&self, phone: &Phone, to: &[&str], content: &[u8]) -> Deposit {
+        let keys = self.keys(phone, to, api::PrekeyWish::OneTime).await;
+        phone.seal(to, &keys, content)
+    }
+
+    pub(crate) async fn deposit(&self, phone: &Phone, deposit: &Deposit) -> Response {
+        self.request(Method::POST, path::DEPOSITS)
+            .bearer_auth(&phone.token)
+            .body(cbor::encode(deposit))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Seals and deposits; the message's id.
+    pub(crate) async fn send(&self, phone: &Phone, to: &[&str], content: &[u8]) -> MessageId {
+        let sealed = self.seal(phone, to, content).await;
+        let answer = self.deposit(phone, &sealed).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        Header::parse(&sealed.header).unwrap().id
+    }
+
+    pub(crate) async fn poll(&self, phone: &Phone, cursor: Cursor, wait_seconds: u32) -> Response {
+        let query = format!(
+            "{}?number={}&hash={}&wait_seconds={wait_seconds}",
+            path::SEQUENCE,
+            cursor.number,
+            cursor.hash
+        );
+        self.request(Method::GET, &query)
+            .bearer_auth(&phone.token)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn page(&self, phone: &Phone, cursor: Cursor) -> Vec<Entry> {
+        let page: SequencePage = binary(self.poll(phone, cursor, 0).await).await;
+        page.entries
+    }
+
+    pub(crate) async fn acknowledge(&self, phone: &Phone, cursor: Cursor) -> Response {
+        self.request(Method::POST, path::ACKNOWLEDGEMENTS)
+            .bearer_auth(&phone.token)
+            .json(&cursor)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn withdraw(&self, phone: &Phone, id: MessageId) -> Response {
+        self.request(Method::POST, path::WITHDRAWALS)
+            .bearer_auth(&phone.token)
+            .json(&api::Withdrawal { id })
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn blob_count(&self) -> usize {
+        std::fs::read_dir(self.data.path().join("blobs")).unwrap().count()
+    }
+}
+
+pub(crate) fn config(data: &TempDir, tls: Tls) -> RelayConfig {
+    RelayConfig {
+        data: data.path().to_owned(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        name: "relay.test".to_owned(),
+        tls,
+    }
+}
+
+/// Limits that no test reaches by being fast.
+pub(crate) fn unthrottled() -> Tuning {
+    let mut limits = Limits::default();
+    for limit in [&mut limits.tokens, &mut limits.keys, &mut limits.deposits] {
+        limit.bucket = u32::MAX;
+    }
+    Tuning {
+        limits,
+        ..Tuning::default()
+    }
+}
+
+pub(crate) fn client(running: &Running) -> reqwest::Client {
+    // The first of several tests in this process installs it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let builder = reqwest::Client::builder();
+    let builder = match running.ca() {
+        Some(ca) => {
+            let ca = reqwest::Certificate::from_pem(&std::fs::read(ca).unwrap()).unwrap();
+            builder.tls_certs_only([ca])
+        }
+        None => builder,
+    };
+    builder.build().unwrap()
+}
+
+pub(crate) async fn binary<T: Format>(answer: Response) -> T {
+    let status = answer.status();
+    let body = answer.bytes().await.unwrap();
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+    cbor::decode(&body).unwrap()
+}
+
+/// The problem that an answer is, checked to be one in every respect.
+pub(crate) async fn problem_of(answer: Response) -> Code {
+    let status = answer.status();
+    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    let body = answer.text().await.unwrap();
+    assert_eq!(kind, problem::MEDIA_TYPE, "{body}");
+    let problem: Problem = serde_json::from_str(&body).unwrap();
+    assert_eq!(problem.status, status.as_u16(), "{body}");
+    assert!(Code::ALL.contains(&problem.code), "{body}");
+    assert!(!body.contains('@'), "an address in {body}");
+    problem.code
+}
+
+pub(crate) struct Phone {
+    pub(crate) address: Address,
+    pub(crate) key: SigningKey,
+    pub(crate) device: DeviceId,
+    pub(crate) identity: Signed<Identity>,
+    pub(crate) list: Signed<DeviceList>,
+    pub(crate) batch: MadeBatch,
+    pub(crate) token: String,
+}
+
+impl Phone {
+    pub(crate) fn make(address: &str, prekeys: u32) -> Self {
+        Self::make_with(address, prekeys, 0, Timestamp::now().plus_days(30))
+    }
+
+    /// Another `identity` number makes other keys for the same address.
+    pub(crate) fn make_with(address: &str, prekeys: u32, identity: u8, not_after: Timestamp) -> Self {
+        let address: Address = address.parse().unwrap();
+        let key = |purpose: u8| {
+            let half = *Digest::of(&[address.as_str().as_bytes(), &[identity, purpose]]).as_bytes();
+            let mut seed = [0; Seed::LEN];
+            seed[..32].copy_from_slice(&half);
+            seed[32..].copy_from_slice(&half);
+            SigningKey::derive(&Seed::from_bytes(&seed))
+        };
+        let (identity_key, recovery, key) = (key(1), key(2), key(3));
+        let created_at = Timestamp::from_millis(0);
+        let identity = Signed::make(
+            &Identity {
+                address: address.clone(),
+                key: identity_key.verifying_key(),
+                recovery: recovery.verifying_key(),
+                created_at,
+            },
+            &identity_key,
+        );
+        let certificate = DeviceCertificate {
+            address: address.clone(),
+            identity: identity.digest(),
+            key: key.verifying_key(),
+            created_at,
+        };
+        let list = Signed::make(
+            &DeviceList {
+                address: address.clone(),
+                identity: identity.digest(),
+                version: 1,
+                devices: vec![Signed::make(&certificate, &identity_key)],
+                issued_at: created_at,
+            },
+            &identity_key,
+        );
+        let device = device_id(&key.verifying_key());
+        let batch = make_batch(&key, &address, device, 1, prekeys, not_after);
+        Self {
+            address,
+            key,
+            device,
+            identity,
+            list,
+            batch,
+            token: String::new(),
+        }
+    }
+
+    pub(crate) fn next_batch(&self, number: u64, prekeys: u32) -> MadeBatch {
+        let not_after = Timestamp::now().plus_days(30);
+        make_batch(&self.key, &self.address, self.device, number, prekeys, not_after)
+    }
+
+    pub(crate) fn enrolment(&self, code: &str) -> api::Enrolment {
+        api::Enrolment {
+            code: code.to_owned(),
+            identity: self.identity.clone(),
+            list: self.list.clone(),
+            batch: self.batch.upload.clone(),
+        }
+    }
+
+    pub(crate) fn account(&self) -> VerifiedAccount {
+        VerifiedAccount::verify(&self.identity, &self.list).unwrap()
+    }
+
+    pub(crate) fn seal(&self, to: &[&str], keys: &api::KeysAnswer, content: &[u8]) -> Deposit {
+        let recipients = to.iter().map(|address| StatedRecipient {
+            address: address.parse().unwrap(),
+            identity: Digest::ZERO,
+        });
+        let account = self.account();
+        let sender = Sender {
+            address: &self.address,
+            device: self.device,
+            key: &self.key,
+            list_version: 1,
+            list_digest: account.list_digest(),
+        };
+        let id = MessageId::make().unwrap();
+        let sealed = envelope::seal(sender, id, Kind::Mail, recipients.collect(), content, Timestamp::now()).unwrap();
+        let mut wraps = Vec::new();
+        for keys in &keys.accounts {
+            let account = VerifiedAccount::verify(&keys.identity, &keys.list).unwrap();
+            for handed in &keys.prekeys {
+                let prekey = handed.verify(&account, 0, Timestamp::now()).unwrap();
+                wraps.push(Wrap::make(&sealed.key, &sealed.header, &prekey).unwrap());
+            }
+        }
+        Deposit {
+            header: sealed.header.into(),
+            wraps,
+            payload: sealed.payload.into(),
+        }
+    }
+
+    /// Opens a mail entry with the prekey it was sealed to.
+    pub(crate) fn open(&self, entry: &Entry, sender: &Self) -> Vec<u8> {
+        let mail = mail_of(entry);
+        let leaf = mail.wrap.prekey.leaf;
+        let secret = leaf.map_or(&self.batch.last_resort, |leaf| {
+            &self.batch.secrets[usize::try_from(leaf).unwrap()]
+        });
+        let payload = entry.payload.as_ref().unwrap();
+        envelope::open(&mail.header, &mail.wrap, payload, secret)
+            .unwrap()
+            .verify(&sender.account())
+            .unwrap()
+            .content
+    }
+}
+
+fn make_batch(
+    key: &SigningKey,
+    address: &Address,
+    device: DeviceId,
+    number: u64,
+    prekeys: u32,
+    not_after: Timestamp,
+) -> MadeBatch {
+    let facts = BatchFacts {
+        address: address.clone(),
+        device,
+        list_version: 1,
+        number,
+        opens: vec![envelope::VERSION],
+        not_after,
+    };
+    MadeBatch::make(key, facts, prekeys).unwrap()
+}
+
+pub(crate) fn mail_of(entry: &Entry) -> MailEntry {
+    match entry.open().unwrap() {
+        Some(EntryBody::Mail(mail)) => mail,
+        other => panic!("no mail: {other:?}"),
+    }
+}
+
+pub(crate) fn notice_of(entry: &Entry) -> Notice {
+    match entry.open().unwrap() {
+        Some(EntryBody::Notice(notice)) => notice,
+        other => panic!("no notice: {other:?}"),
+    }
+}
+
+/// Where a device stands after these entries, whose numbers have no gaps.
+pub(crate) fn after(mut cursor: Cursor, entries: &[Entry]) -> Cursor {
+    for entry in entries {
+        cursor = cursor.after(&entry.digest);
+        assert_eq!(entry.number, cursor.number);
+    }
+    cursor
+}
