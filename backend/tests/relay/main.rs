@@ -2,10 +2,7 @@
 //! Helpers are in `support`; each other module is one subject.
 
 #![expect(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::missing_docs_in_private_items,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test ends where something unexpected happens"
