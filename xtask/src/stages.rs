@@ -70,6 +70,8 @@ const STAGES: &[Stage] = &[
             "--release",
             "--workspace",
             "--all-targets",
+            "--features",
+            "pli-tests/sqlcipher-stage",
             "--",
             "-D",
             "warnings",
@@ -86,6 +88,20 @@ const STAGES: &[Stage] = &[
         what: "the demo ends well and prints what the README shows",
         needs: Needs::Rust,
         work: Work::Steps(readme::check_demo),
+    },
+    Stage {
+        name: "sqlcipher",
+        what: "stock SQLCipher reads the store, and the core what it writes",
+        needs: Needs::Packages,
+        work: Work::Tests(&[
+            "test",
+            "--release",
+            "--workspace",
+            "--features",
+            "pli-tests/sqlcipher-stage",
+            "--test",
+            "sqlcipher",
+        ]),
     },
 ];
 

@@ -67,8 +67,7 @@ impl Tally {
             .collect();
         let unnamed = counted("failed").saturating_sub(failures.len());
         failures.extend((0..unnamed).map(|_| "a test whose name was not printed".to_owned()));
-        let ignored = counted("ignored");
-        failures.extend((0..ignored).map(|_| "an ignored test".to_owned()));
+        failures.extend(output.lines().filter_map(skipped));
         let announced = output.lines().filter(|line| is_announcement(line)).count();
         let crashed = announced.saturating_sub(results.len());
         failures.extend((0..crashed).map(|_| "a test program that ended without a result".to_owned()));
@@ -84,6 +83,13 @@ impl Tally {
 fn count(result: &str, what: &str) -> Option<usize> {
     let before = result.split_once(what)?.0;
     before.split_whitespace().next_back()?.parse().ok()
+}
+
+/// The ignored test of this line, unless it is one that checks nothing and only writes a fixture when asked to.
+fn skipped(line: &str) -> Option<String> {
+    let (name, reason) = line.strip_prefix("test ")?.split_once(" ... ignored")?;
+    let writes = reason.starts_with(", writes ");
+    (!writes).then(|| format!("{name} is ignored"))
 }
 
 /// `running 3 tests`.
@@ -124,7 +130,13 @@ mod tests {
     fn no_test_and_ignored_tests_are_failures() {
         let none = "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored\n";
         assert_eq!(Tally::read(none), Tally::fail("no test ran"));
-        let ignored = "running 1 test\ntest result: ok. 0 passed; 0 failed; 1 ignored\n";
-        assert_eq!(Tally::read(ignored), Tally::fail("an ignored test"));
+        let ignored = "running 1 test\ntest a ... ignored, slow\ntest result: ok. 0 passed; 0 failed; 1 ignored\n";
+        assert_eq!(Tally::read(ignored), Tally::fail("a is ignored"));
+    }
+
+    #[test]
+    fn what_only_writes_a_fixture_may_be_ignored() {
+        let tally = Tally::read(&format!("test a ... ignored, writes the fixture\n{PASSING}"));
+        assert_eq!((tally.passed, tally.failures), (2, Vec::new()));
     }
 }
