@@ -1,0 +1,386 @@
+//! Vectors of `docs/protocol/envelope.md`: headers, deposits, and whole envelopes that open or do not.
+
+use minicbor::Encode;
+use minicbor::bytes::ByteVec;
+use protocol::cbor;
+use protocol::chunked::{self, ContentKey};
+use protocol::envelope::{self, Class, Deposit, EnvelopeError, Header, Kind, Message, Sender, Wrap};
+use protocol::identity::{Signed, VerifiedAccount};
+use protocol::padding;
+use protocol::prekey::PrekeyId;
+use protocol::seal::{PrekeySecret, SealedKey};
+use protocol::sign::{Purpose, Signature, SigningKey};
+use protocol::statement::{StatedRecipient, Statement};
+use protocol::{Digest, MessageId};
+use serde_json::{Value, json};
+
+use crate::people::{NOW, Person, digest, prekey_secret, signing_key};
+use crate::vectors::{agree, array, bytes, check_refusals, common_refusals, hex, name_of, refused, taken, text};
+
+const CONTENT: &[u8] = b"Subject: bonjour\r\n\r\nTout va bien.\r\n";
+
+#[test]
+fn envelopes_are_those_of_the_page() {
+    let derived = derived();
+    let file = agree("envelope", &derived, draw);
+    check_refusals(&file["derived"]["refused"]);
+
+    for vector in file["drawn"]["opened"].as_array().unwrap() {
+        let message = open(&file, vector).unwrap_or_else(|error| panic!("{}: {error}", vector["name"]));
+        assert_eq!(hex(&message.content), text(&vector["content"]), "{}", vector["name"]);
+        assert_eq!(
+            hex(&message.statement_bytes),
+            text(&vector["statement"]),
+            "{}",
+            vector["name"]
+        );
+        assert_eq!(
+            hex(message.signature.as_bytes()),
+            text(&vector["signature"]),
+            "{}",
+            vector["name"]
+        );
+        assert_eq!(
+            hex(message.key.as_bytes()),
+            text(&vector["content_key"]),
+            "{}",
+            vector["name"]
+        );
+        assert_eq!(json!(message.kind as u8), vector["kind"], "{}", vector["name"]);
+    }
+    for vector in file["drawn"]["unopened"].as_array().unwrap() {
+        let error = open(&file, vector).expect_err(text(&vector["name"]));
+        assert_eq!(name_of(error), text(&vector["error"]), "{}", vector["name"]);
+    }
+}
+
+fn derived() -> Value {
+    let (lea, jean) = (Person::lea(), Person::jean());
+    let header = |to: Vec<protocol::Address>, class| Header {
+        id: MessageId::from_bytes([0x01; 16]),
+        from: lea.address.clone(),
+        to,
+        class,
+        statement: digest(0x02),
+    };
+    let one = header(vec![jean.address.clone()], Class::Mail);
+    let bytes_of_one = cbor::encode(&one);
+    let many: Vec<_> = (2..19)
+        .map(|number| format!("jean.martin{number}@medical28.apicrypt.org").parse().unwrap())
+        .collect();
+    let deposit = Deposit {
+        header: bytes_of_one.clone().into(),
+        wraps: vec![Wrap {
+            address: jean.address.clone(),
+            device: jean.device(),
+            prekey: PrekeyId {
+                batch: 1,
+                leaf: Some(0),
+            },
+            sealed: SealedKey::try_from([0xAB; SealedKey::LEN].as_slice()).unwrap(),
+        }],
+        payload: vec![0xCD; 72].into(),
+    };
+    let mut refusals = common_refusals("header", &bytes_of_one);
+    let mut refuse = |name: &str, header: &Header, error: &str| {
+        refusals.push(refused(name, "header", &cbor::encode(header), error));
+    };
+    refuse(
+        "no recipient",
+        &header(Vec::new(), Class::Mail),
+        "refused: no recipient, or too many",
+    );
+    refuse(
+        "17 recipients",
+        &header(many.clone(), Class::Mail),
+        "refused: no recipient, or too many",
+    );
+    let twice = vec![jean.address.clone(), jean.address.clone()];
+    refuse(
+        "a recipient twice",
+        &header(twice, Class::Mail),
+        "refused: an address twice",
+    );
+    let to_itself = vec![jean.address.clone(), lea.address.clone()];
+    refuse(
+        "the sender among the recipients",
+        &header(to_itself, Class::Mail),
+        "refused: an address twice",
+    );
+    refusals.push(refused(
+        "an address in upper case",
+        "header",
+        &replaced(&bytes_of_one, b"jean.martin@", b"Jean.martin@"),
+        "not-canonical",
+    ));
+    refusals.push(refused(
+        "a class that is not known",
+        "header",
+        &replaced(&bytes_of_one, &[0x03, 0x00, 0x04], &[0x03, 0x02, 0x04]),
+        "malformed",
+    ));
+    refusals.push(refused(
+        "an id of 15 bytes",
+        "header",
+        &replaced(
+            &bytes_of_one,
+            &[&[0x50], [0x01; 16].as_slice()].concat(),
+            &[&[0x4F], [0x01; 15].as_slice()].concat(),
+        ),
+        "malformed",
+    ));
+    refusals.push(refused(
+        "fields 0 and 1 exchanged",
+        "header",
+        &fields_exchanged(&bytes_of_one),
+        "not-canonical",
+    ));
+    refusals.push(refused("longer than 8,192 bytes", "header", &[1; 8_193], "too-large"));
+    json!({
+        "taken": [
+            taken("mail to one", "header", &one),
+            taken("receipts to one", "header", &header(vec![jean.address.clone()], Class::Quiet)),
+            taken("mail to 16", "header", &header(many[..16].to_vec(), Class::Mail)),
+            taken("one wrap", "deposit", &deposit),
+        ],
+        "refused": refusals,
+        "people": { "lea": keys(&lea), "jean": keys(&jean) },
+    })
+}
+
+/// An envelope written by the page, apart from [`envelope::seal`], so that it can also lie.
+struct Draft {
+    header: Header,
+    statement: Statement,
+    kind: u8,
+    content: Vec<u8>,
+    signer: SigningKey,
+    purpose: Purpose,
+    /// A byte set in the padding.
+    dirty: bool,
+    /// A statement that differs from the one whose digest the header holds.
+    other_statement: Option<Statement>,
+}
+
+#[derive(Encode)]
+#[cbor(map)]
+struct Sealed {
+    #[n(0)]
+    kind: u8,
+    #[n(1)]
+    statement: ByteVec,
+    #[n(2)]
+    signature: Signature,
+    #[n(3)]
+    content: ByteVec,
+}
+
+impl Draft {
+    fn new(lea: &Person, jean: &Person) -> Self {
+        Self {
+            header: Header {
+                id: MessageId::from_bytes([0x0D; 16]),
+                from: lea.address.clone(),
+                to: vec![jean.address.clone()],
+                class: Class::Mail,
+                statement: Digest::ZERO,
+            },
+            statement: Statement {
+                nonce: digest(0x0E),
+                id: MessageId::from_bytes([0x0D; 16]),
+                from: lea.address.clone(),
+                device: lea.device(),
+                list_version: lea.account.list_version(),
+                list_digest: lea.account.list_digest(),
+                recipients: vec![StatedRecipient {
+                    address: jean.address.clone(),
+                    identity: jean.account.fingerprint(),
+                }],
+                sent_at: NOW,
+                content_length: CONTENT.len() as u64,
+                content_digest: Digest::of(&[CONTENT]),
+            },
+            kind: 0,
+            content: CONTENT.to_vec(),
+            signer: signing_key(0x11),
+            purpose: Purpose::Statement,
+            dirty: false,
+            other_statement: None,
+        }
+    }
+
+    fn vector(mut self, name: &str, jean: &Person, error: Option<&str>) -> Value {
+        let statement = cbor::encode(&self.statement);
+        self.header.statement = Digest::of(&[&statement]);
+        let header = cbor::encode(&self.header);
+        let inside = self.other_statement.as_ref().map_or(statement, cbor::encode);
+        let signature = self.signer.sign(self.purpose, &inside);
+        let mut sealed = vec![1];
+        let body = Sealed {
+            kind: self.kind,
+            statement: inside.clone().into(),
+            signature: signature.clone(),
+            content: self.content.clone().into(),
+        };
+        minicbor::encode(&body, &mut sealed).unwrap();
+        let mut padded = padding::pad(&sealed).unwrap().to_vec();
+        if self.dirty {
+            *padded.last_mut().unwrap() = 1;
+        }
+        let key = ContentKey::make().unwrap();
+        let payload = chunked::encrypt(&key, Digest::of(&[&header]).as_bytes(), &padded).unwrap();
+        let secret = prekey_secret(0x42);
+        let wrap = Wrap::make(&key, &header, &jean.prekey(&secret, 1, Some(4))).unwrap();
+        let mut vector = json!({
+            "name": name,
+            "secret": hex(secret.as_bytes()),
+            "header": hex(&header),
+            "wrap": hex(&cbor::encode(&wrap)),
+            "payload": hex(&payload),
+        });
+        if let Some(error) = error {
+            vector["error"] = json!(error);
+        } else {
+            vector["kind"] = json!(self.kind);
+            vector["statement"] = json!(hex(&inside));
+            vector["signature"] = json!(hex(signature.as_bytes()));
+            vector["content"] = json!(hex(&self.content));
+            vector["content_key"] = json!(hex(key.as_bytes()));
+        }
+        vector
+    }
+}
+
+fn draw() -> Value {
+    let (lea, jean) = (Person::lea(), Person::jean());
+    let refused = |name: &str, error: &str, edit: &dyn Fn(&mut Draft)| {
+        let mut draft = Draft::new(&lea, &jean);
+        edit(&mut draft);
+        draft.vector(name, &jean, Some(error))
+    };
+    let opened = [
+        by_the_library(&lea, &jean),
+        Draft::new(&lea, &jean).vector("written by the page", &jean, None),
+    ];
+    let exchanged = |name: &str, field: &str, error: &str| {
+        let mut vector = opened[0].clone();
+        vector[field] = opened[1][field].clone();
+        for output in ["kind", "statement", "signature", "content", "content_key"] {
+            vector.as_object_mut().unwrap().remove(output);
+        }
+        vector["name"] = json!(name);
+        vector["error"] = json!(error);
+        vector
+    };
+    let unopened = [
+        exchanged("header of another envelope", "header", "opening"),
+        exchanged("wrap of another envelope", "wrap", "opening"),
+        exchanged("payload of another envelope", "payload", "opening"),
+        refused("statement of another id", "spliced", &|draft| {
+            draft.statement.id = MessageId::from_bytes([0x0C; 16]);
+        }),
+        refused("statement from another account", "spliced", &|draft| {
+            draft.statement.from = jean.address.clone();
+        }),
+        refused("statement names other recipients", "spliced", &|draft| {
+            draft.statement.recipients.clear();
+        }),
+        refused("statement not the one of the header's digest", "spliced", &|draft| {
+            let mut other = draft.statement.clone();
+            other.nonce = digest(0x0F);
+            draft.other_statement = Some(other);
+        }),
+        refused("receipts in a header of mail", "spliced", &|draft| draft.kind = 1),
+        refused("content longer than stated", "spliced", &|draft| {
+            draft.content.push(b' ');
+        }),
+        refused("content other than stated", "spliced", &|draft| draft.content[0] = b's'),
+        refused("padding not zero", "spliced", &|draft| draft.dirty = true),
+        refused("kind that is not known", "malformed", &|draft| draft.kind = 2),
+        refused("signed by the recipient's device", "signature", &|draft| {
+            draft.signer = signing_key(0x21);
+        }),
+        refused("signed with the context of a challenge", "signature", &|draft| {
+            draft.purpose = Purpose::Challenge;
+        }),
+        refused("device that is not on the sender's list", "signature", &|draft| {
+            draft.statement.device = jean.device();
+        }),
+        refused("header from an account that did not sign", "signature", &|draft| {
+            let other: protocol::Address = "paul.roux@medical28.apicrypt.org".parse().unwrap();
+            draft.header.from = other.clone();
+            draft.statement.from = other;
+        }),
+    ];
+    json!({ "opened": opened, "unopened": unopened })
+}
+
+fn by_the_library(lea: &Person, jean: &Person) -> Value {
+    let sender = Sender {
+        address: &lea.address,
+        device: lea.device(),
+        key: &lea.device_key,
+        list_version: lea.account.list_version(),
+        list_digest: lea.account.list_digest(),
+    };
+    let recipients = vec![StatedRecipient {
+        address: jean.address.clone(),
+        identity: jean.account.fingerprint(),
+    }];
+    let id = MessageId::from_bytes([0x0B; 16]);
+    let sealed = envelope::seal(sender, id, Kind::Mail, recipients, CONTENT, NOW).unwrap();
+    let secret = prekey_secret(0x42);
+    let wrap = Wrap::make(&sealed.key, &sealed.header, &jean.prekey(&secret, 1, None)).unwrap();
+    json!({
+        "name": "written by the library",
+        "secret": hex(secret.as_bytes()),
+        "header": hex(&sealed.header),
+        "wrap": hex(&cbor::encode(&wrap)),
+        "payload": hex(&sealed.payload),
+        "kind": 0,
+        "statement": hex(&sealed.statement),
+        "signature": hex(sealed.signature.as_bytes()),
+        "content": hex(CONTENT),
+        "content_key": hex(sealed.key.as_bytes()),
+    })
+}
+
+fn open(file: &Value, vector: &Value) -> Result<Message, EnvelopeError> {
+    let lea = &file["derived"]["people"]["lea"];
+    let identity = cbor::decode::<Signed<_>>(&bytes(&lea["identity"]))?;
+    let sender = VerifiedAccount::verify(&identity, &cbor::decode(&bytes(&lea["list"]))?)?;
+    let wrap: Wrap = cbor::decode(&bytes(&vector["wrap"]))?;
+    let secret = PrekeySecret::from_bytes(&array(&vector["secret"]));
+    envelope::open(&bytes(&vector["header"]), &wrap, &bytes(&vector["payload"]), &secret)?.verify(&sender)
+}
+
+fn keys(person: &Person) -> Value {
+    json!({
+        "address": person.address,
+        "device": person.device(),
+        "device_seed": hex(person.device_key.seed().as_bytes()),
+        "identity": hex(&cbor::encode(&person.identity)),
+        "list": hex(&cbor::encode(&person.list)),
+    })
+}
+
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let places: Vec<_> = (0..=bytes.len() - from.len())
+        .filter(|at| bytes[*at..].starts_with(from))
+        .collect();
+    assert_eq!(places.len(), 1, "what to replace stands there once");
+    [&bytes[..places[0]], to, &bytes[places[0] + from.len()..]].concat()
+}
+
+/// A header whose fields 0 (key and 17 bytes) and 1 (key, two bytes of length, the address) stand the other way round.
+fn fields_exchanged(header: &[u8]) -> Vec<u8> {
+    let id_end = 2 + 1 + 17;
+    let from_end = id_end + 3 + usize::from(header[id_end + 2]);
+    [
+        &header[..2],
+        &header[id_end..from_end],
+        &header[2..id_end],
+        &header[from_end..],
+    ]
+    .concat()
+}

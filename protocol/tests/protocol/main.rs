@@ -1,0 +1,17 @@
+//! Everything `protocol` is held to from outside: the vectors beside the pages of `docs/protocol/`,
+//! properties over drawn values, and the pages themselves.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets something unexpected has to stop"
+)]
+
+mod diagnostic;
+mod envelope;
+mod payload;
+mod people;
+mod vectors;
+mod wrap;
