@@ -11,7 +11,7 @@ use mail_builder::headers::{HeaderType, content_type as builder};
 use mail_builder::mime::{BodyPart, MimePart};
 use mail_parser::decoders::html::html_to_text;
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
-use mail_parser::{ContentType, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
+use mail_parser::{ContentType, DateTime, Header, HeaderName, HeaderValue, MessageParser};
 use protocol::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -398,20 +398,20 @@ fn with_lf(text: &str) -> String {
 
 fn read_message(bytes: &[u8]) -> Result<Letter, MimeError> {
     let (block, body) = split_header(bytes)?;
-    let headers = parsed_header(&block).ok_or(MimeError::Unreadable)?;
+    let headers = Headers::read(&block);
+    if headers.0.is_empty() {
+        return Err(MimeError::Unreadable);
+    }
     let mut letter = Letter {
-        message_id: first_id(headers.header(HeaderName::MessageId)).unwrap_or_default(),
-        in_reply_to: first_id(headers.header(HeaderName::InReplyTo)),
-        from: addresses(headers.header(HeaderName::From))
+        message_id: first_id(headers.value(&HeaderName::MessageId)).unwrap_or_default(),
+        in_reply_to: first_id(headers.value(&HeaderName::InReplyTo)),
+        from: addresses(headers.value(&HeaderName::From))
             .into_iter()
             .next()
             .unwrap_or_default(),
-        to: addresses(headers.header(HeaderName::To)),
-        date: headers.date().filter(|date| date.is_valid()).and_then(|date| {
-            let millis = date.to_timestamp().checked_mul(1_000)?;
-            Some(Timestamp::from_millis(millis))
-        }),
-        subject: one_line(headers.subject().unwrap_or_default()),
+        to: addresses(headers.value(&HeaderName::To)),
+        date: headers.date(),
+        subject: one_line(headers.text(&HeaderName::Subject).unwrap_or_default()),
         ..Letter::default()
     };
     let mut reader = PartReader {
@@ -443,8 +443,52 @@ fn split_header(bytes: &[u8]) -> Result<(Vec<u8>, &[u8]), MimeError> {
     Ok((block, rest))
 }
 
-fn parsed_header(block: &[u8]) -> Option<Message<'_>> {
-    MessageParser::default().parse_headers(block)
+/// The header fields of a message or part; a part may have none.
+struct Headers<'a>(Vec<Header<'a>>);
+
+impl<'a> Headers<'a> {
+    fn read(block: &'a [u8]) -> Self {
+        let message = MessageParser::default().parse_headers(block);
+        Self(
+            message
+                .and_then(|message| message.parts.into_iter().next())
+                .map_or_else(Vec::new, |part| part.headers),
+        )
+    }
+
+    fn value(&self, name: &HeaderName<'_>) -> Option<&HeaderValue<'a>> {
+        self.0
+            .iter()
+            .find(|header| header.name == *name)
+            .map(|header| &header.value)
+    }
+
+    fn text(&self, name: &HeaderName<'_>) -> Option<&str> {
+        self.value(name)?.as_text()
+    }
+
+    fn content_type(&self) -> Option<&ContentType<'a>> {
+        self.value(&HeaderName::ContentType)?.as_content_type()
+    }
+
+    fn disposition(&self) -> Option<&ContentType<'a>> {
+        self.value(&HeaderName::ContentDisposition)?.as_content_type()
+    }
+
+    fn file_name(&self) -> Option<&str> {
+        let disposed = self
+            .disposition()
+            .and_then(|disposition| disposition.attribute("filename"));
+        disposed.or_else(|| self.content_type().and_then(|kind| kind.attribute("name")))
+    }
+
+    fn date(&self) -> Option<Timestamp> {
+        let date: &DateTime = self.value(&HeaderName::Date)?.as_datetime()?;
+        if !date.is_valid() {
+            return None;
+        }
+        date.to_timestamp().checked_mul(1_000).map(Timestamp::from_millis)
+    }
 }
 
 /// The first line of `bytes` with its end, and the rest.
@@ -489,7 +533,7 @@ struct PartReader<'a> {
 }
 
 impl PartReader<'_> {
-    fn read(&mut self, headers: &Message<'_>, body: &[u8], depth: usize) -> Result<(), MimeError> {
+    fn read(&mut self, headers: &Headers<'_>, body: &[u8], depth: usize) -> Result<(), MimeError> {
         self.parts = self.parts.saturating_add(1);
         if self.parts > MAX_PARTS {
             return Err(MimeError::TooManyParts);
@@ -524,7 +568,7 @@ impl PartReader<'_> {
         let left = MAX_PARTS.saturating_sub(self.parts);
         for part in split_parts(body, boundary, left).ok_or(MimeError::TooManyParts)? {
             let (block, content) = split_header(part)?;
-            let headers = parsed_header(&block).unwrap_or_default();
+            let headers = Headers::read(&block);
             // The other forms of a text that was just read say the same again.
             let is_text = headers.content_type().is_some_and(|kind| kind.ctype() == "text");
             if is_alternative && is_text && self.has_text && !had_text {
@@ -535,7 +579,7 @@ impl PartReader<'_> {
         Ok(())
     }
 
-    fn read_leaf(&mut self, headers: &Message<'_>, body: &[u8]) {
+    fn read_leaf(&mut self, headers: &Headers<'_>, body: &[u8]) {
         let bytes = without_transfer_encoding(headers, body);
         let content_type = headers.content_type();
         let media_type = content_type.map_or_else(
@@ -543,8 +587,8 @@ impl PartReader<'_> {
             |kind| format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or_default()),
         );
         let charset = content_type.and_then(|kind| kind.attribute("charset"));
-        let is_attached = headers.content_disposition().is_some_and(ContentType::is_attachment);
-        let name = headers.attachment_name();
+        let is_attached = headers.disposition().is_some_and(ContentType::is_attachment);
+        let name = headers.file_name();
         let is_hprim_name = name.is_some_and(|name| {
             let name = name.to_ascii_lowercase();
             HPRIM_ENDS.iter().any(|end| name.ends_with(end))
@@ -615,9 +659,9 @@ fn split_parts<'a>(body: &'a [u8], boundary: &[u8], most: usize) -> Option<Vec<&
 }
 
 /// The bytes of a body before its transfer encoding; the body itself when it does not decode.
-fn without_transfer_encoding(headers: &Message<'_>, body: &[u8]) -> Vec<u8> {
+fn without_transfer_encoding(headers: &Headers<'_>, body: &[u8]) -> Vec<u8> {
     let encoding = headers
-        .content_transfer_encoding()
+        .text(&HeaderName::ContentTransferEncoding)
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase();

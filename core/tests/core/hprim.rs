@@ -477,6 +477,32 @@ fn what_the_charset_lacks_is_spelled_out() {
 }
 
 #[test]
+fn names_in_the_header_are_spelled_out_before_the_code_field_is_padded() {
+    let fields = Fields {
+        surname: "LEBŒUF".to_owned(),
+        sender: Party {
+            code: "œ1".to_owned(),
+            name: "Cœur d’Eure".to_owned(),
+        },
+        ..Fields::default()
+    };
+    let document = Document {
+        header: Header::from_fields(&fields),
+        ..Document::default()
+    };
+    let written = write(&[document], &WriteOptions::default());
+    let lines: Vec<&[u8]> = written.bytes.split(|byte| *byte == b'\n').collect();
+    assert_eq!(
+        (lines[1], lines[10]),
+        (b"LEBOEUF\r".as_slice(), b"oe1        Coeur d'Eure\r".as_slice())
+    );
+    assert_eq!(
+        told(&written.warnings),
+        [("character-spelled", 2), ("character-spelled", 11)]
+    );
+}
+
+#[test]
 fn values_cannot_break_out_of_their_field() {
     let mut header = Fields {
         surname: "A\r\nB".to_owned(),
