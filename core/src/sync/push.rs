@@ -102,6 +102,8 @@ impl Session {
                     self.write(|tx| refuse(tx, &row, error.code()))?;
                     report.refused = report.refused.saturating_add(1);
                 }
+                // Nothing got through at all: that is the line's fault, not the row's.
+                Err(Error::Network("unreachable-relay")) => return Err(Error::Network("unreachable-relay")),
                 Err(error) => {
                     self.write(|tx| postpone(tx, &row))?;
                     if matches!(error, Error::Network(_) | Error::Store(_) | Error::Locked) {
