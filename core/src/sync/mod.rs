@@ -12,6 +12,7 @@ pub(crate) use push::OutboxKind;
 use crate::account::Account;
 use crate::error::Error;
 use crate::session::Session;
+use crate::store::StoreError;
 
 /// What a sync did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -67,5 +68,18 @@ impl Session {
         // A batch of work is over: what it deleted leaves the log.
         self.store()?.truncate_wal()?;
         Ok(report)
+    }
+
+    /// Makes due at once what waits for a later attempt: somebody asks for it, or the line is back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn hurry(&self) -> Result<(), Error> {
+        self.write(|tx| {
+            tx.execute("UPDATE outbox SET next_attempt_at = 0 WHERE refused = ''", [])
+                .map_err(StoreError::from)?;
+            Ok(())
+        })
     }
 }

@@ -1,0 +1,316 @@
+//! The practice software's folder: each received document is dropped there once and whole, also across kill −9.
+//!
+//! A document is written beside (`.tmp`), synced and renamed to `.part`, which is therefore always whole; then the store
+//! records it as exported; then the part gets its name. A part that is found at the start and is recorded only lacks
+//! that last step; one that is not recorded is written again. So no moment of death drops a document twice, even if the
+//! practice software has taken the first one away meanwhile.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use protocol::ids::Digest;
+
+use crate::failure::Failure;
+use crate::files::sync_folder;
+
+const LOCK_FILE: &str = "export.lock";
+
+/// What the phone knows of its documents.
+pub(crate) trait Documents {
+    /// Received documents that are not recorded as exported, oldest first.
+    fn waiting(&self) -> Result<Vec<Waiting>, Failure>;
+    /// The document's bytes.
+    fn bytes(&self, number: i64) -> Result<Vec<u8>, Failure>;
+    /// Records the document as exported, durably.
+    fn record(&self, number: i64, file: &str) -> Result<(), Failure>;
+}
+
+/// A document that waits to be dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    /// The message's number in this phone's store.
+    pub(crate) number: i64,
+    /// The file's name: the same for the same message, different for any other.
+    pub(crate) file: String,
+}
+
+/// The folder, held by this process alone for this phone.
+pub(crate) struct DropFolder {
+    folder: PathBuf,
+    /// Begins the names of this phone's unfinished files: several phones may share the folder.
+    prefix: String,
+    _lock: File,
+}
+
+impl DropFolder {
+    /// Takes the folder for the phone in `home`, whose account is `account`, and finishes what a process killed here left.
+    pub(crate) fn open(folder: &Path, home: &Path, account: &str, documents: &impl Documents) -> Result<Self, Failure> {
+        let lock_path = home.join(LOCK_FILE);
+        let lock = File::options()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(&lock_path);
+        let lock = lock.map_err(|error| Failure::FileUnwritable {
+            path: lock_path.clone(),
+            error,
+        })?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => Failure::ExportRunning,
+            fs::TryLockError::Error(error) => Failure::FileUnwritable { path: lock_path, error },
+        })?;
+        let prefix = format!(".pli-{}-", short(&Digest::of(&[account.as_bytes()])));
+        let taken = Self {
+            folder: folder.to_path_buf(),
+            prefix,
+            _lock: lock,
+        };
+        let waiting: HashSet<String> = documents.waiting()?.into_iter().map(|document| document.file).collect();
+        taken.finish(&waiting).map_err(|error| taken.unwritable(error))?;
+        Ok(taken)
+    }
+
+    /// Drops every waiting document; answers with their files' names.
+    pub(crate) fn drop_all(&self, documents: &impl Documents) -> Result<Vec<String>, Failure> {
+        let mut dropped = Vec::new();
+        for document in documents.waiting()? {
+            let bytes = documents.bytes(document.number)?;
+            self.write_part(&document.file, &bytes)
+                .map_err(|error| self.unwritable(error))?;
+            documents.record(document.number, &document.file)?;
+            self.release(&document.file).map_err(|error| self.unwritable(error))?;
+            dropped.push(document.file);
+        }
+        Ok(dropped)
+    }
+
+    fn write_part(&self, file: &str, bytes: &[u8]) -> io::Result<()> {
+        let beside = self.folder.join(format!("{}{file}.tmp", self.prefix));
+        let mut writing = File::create(&beside)?;
+        writing.write_all(bytes)?;
+        writing.sync_all()?;
+        fs::rename(&beside, self.part(file))?;
+        sync_folder(&self.folder)
+    }
+
+    fn release(&self, file: &str) -> io::Result<()> {
+        fs::rename(self.part(file), self.folder.join(file))?;
+        sync_folder(&self.folder)
+    }
+
+    fn finish(&self, waiting: &HashSet<String>) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(&self.prefix)) else {
+                continue;
+            };
+            match rest.strip_suffix(".part") {
+                Some(file) if waiting.contains(file) => {}
+                Some(file) => self.release(file)?,
+                None if rest.strip_suffix(".tmp").is_some() => fs::remove_file(entry.path())?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&self, file: &str) -> PathBuf {
+        self.folder.join(format!("{}{file}.part", self.prefix))
+    }
+
+    fn unwritable(&self, error: io::Error) -> Failure {
+        Failure::FileUnwritable {
+            path: self.folder.clone(),
+            error,
+        }
+    }
+}
+
+/// The name of a message's file: its day, who sent it, and what no other message shares.
+pub(crate) fn file_name(day: &str, sender: &str, id: &[u8]) -> String {
+    let unique = short(&Digest::of(&[sender.as_bytes(), b"\0", id]));
+    let local = sender.split('@').next().unwrap_or("");
+    let clean = |text: &str, most: usize| -> String {
+        text.chars()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+            .take(most)
+            .collect()
+    };
+    let person: Vec<String> = local
+        .split('.')
+        .map(|part| clean(part, 40))
+        .filter(|part| !part.is_empty())
+        .collect();
+    format!("{}_{}_{unique}.hpr", clean(day, 10), person.join("."))
+}
+
+fn short(digest: &Digest) -> String {
+    digest.to_string().chars().take(16).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// A store of documents; it "dies" before it has recorded anything, or after it recorded the first.
+    struct Shelf {
+        documents: RefCell<Vec<(Waiting, Vec<u8>)>>,
+        dies: Option<Death>,
+    }
+
+    #[derive(Clone, Copy, Eq, PartialEq)]
+    enum Death {
+        AfterRecord,
+        BeforeRecord,
+    }
+
+    impl Shelf {
+        fn with(documents: &[(&str, &[u8])], dies: Option<Death>) -> Self {
+            let documents = documents
+                .iter()
+                .zip(1..)
+                .map(|((file, bytes), number)| {
+                    (
+                        Waiting {
+                            number,
+                            file: (*file).to_owned(),
+                        },
+                        bytes.to_vec(),
+                    )
+                })
+                .collect();
+            Self {
+                documents: RefCell::new(documents),
+                dies,
+            }
+        }
+    }
+
+    impl Documents for Shelf {
+        fn waiting(&self) -> Result<Vec<Waiting>, Failure> {
+            Ok(self
+                .documents
+                .borrow()
+                .iter()
+                .map(|(waiting, _)| waiting.clone())
+                .collect())
+        }
+
+        fn bytes(&self, number: i64) -> Result<Vec<u8>, Failure> {
+            let documents = self.documents.borrow();
+            Ok(documents
+                .iter()
+                .find(|(waiting, _)| waiting.number == number)
+                .unwrap()
+                .1
+                .clone())
+        }
+
+        fn record(&self, number: i64, _: &str) -> Result<(), Failure> {
+            if self.dies == Some(Death::BeforeRecord) {
+                return Err(Failure::Interrupted);
+            }
+            self.documents
+                .borrow_mut()
+                .retain(|(waiting, _)| waiting.number != number);
+            if self.dies == Some(Death::AfterRecord) {
+                return Err(Failure::Interrupted);
+            }
+            Ok(())
+        }
+    }
+
+    fn listed(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn death_before_the_record_leaves_nothing_to_see_and_the_next_run_drops_once() {
+        let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut shelf = Shelf::with(&[("a.hpr", b"alpha")], Some(Death::BeforeRecord));
+        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        dropping.drop_all(&shelf).unwrap_err();
+        assert!(listed(folder.path()).iter().all(|name| name.starts_with('.')));
+        drop(dropping);
+        shelf.dies = None;
+        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        assert_eq!(dropping.drop_all(&shelf).unwrap(), ["a.hpr"]);
+        assert_eq!(listed(folder.path()), ["a.hpr"]);
+    }
+
+    #[test]
+    fn death_after_the_record_is_finished_by_the_next_run_and_by_no_third() {
+        let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut shelf = Shelf::with(&[("a.hpr", b"alpha"), ("b.hpr", b"beta")], Some(Death::AfterRecord));
+        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        dropping.drop_all(&shelf).unwrap_err();
+        drop(dropping);
+        shelf.dies = None;
+        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        assert_eq!(listed(folder.path()), ["a.hpr"]);
+        // The practice software takes it away.
+        fs::remove_file(folder.path().join("a.hpr")).unwrap();
+        assert_eq!(dropping.drop_all(&shelf).unwrap(), ["b.hpr"]);
+        drop(dropping);
+        DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        assert_eq!(listed(folder.path()), ["b.hpr"]);
+        assert_eq!(fs::read(folder.path().join("b.hpr")).unwrap(), b"beta");
+    }
+
+    #[test]
+    fn half_a_document_is_never_released_even_if_its_mail_is_gone() {
+        let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let shelf = Shelf::with(&[], None);
+        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        fs::write(folder.path().join(format!("{}a.hpr.tmp", dropping.prefix)), b"al").unwrap();
+        drop(dropping);
+        DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        assert!(listed(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn one_process_at_a_time_and_other_phones_are_left_alone() {
+        let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let shelf = Shelf::with(&[], None);
+        let first = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        let second = DropFolder::open(folder.path(), home.path(), "x", &shelf);
+        assert_eq!(second.err().unwrap().code(), "export-running");
+        fs::write(folder.path().join(format!("{}a.hpr.part", first.prefix)), b"alpha").unwrap();
+        let other_home = tempfile::tempdir().unwrap();
+        DropFolder::open(folder.path(), other_home.path(), "y", &shelf).unwrap();
+        assert!(!folder.path().join("a.hpr").exists());
+    }
+
+    #[test]
+    fn a_name_is_the_same_for_the_same_message_and_holds_no_path() {
+        let name = file_name("2026-11-27", "jean.martin@medical28.apicrypt.org", &[1; 16]);
+        assert_eq!(
+            name,
+            file_name("2026-11-27", "jean.martin@medical28.apicrypt.org", &[1; 16])
+        );
+        assert!(name.starts_with("2026-11-27_jean.martin_"), "{name}");
+        assert_ne!(
+            name,
+            file_name("2026-11-27", "jean.martin@medical28.apicrypt.org", &[2; 16])
+        );
+        assert_ne!(
+            name,
+            file_name("2026-11-27", "jean.martin@medical2a.apicrypt.org", &[1; 16])
+        );
+        let odd = file_name("../../etc", "../../etc/passwd", b"x");
+        assert!(
+            !odd.contains('/') && !odd.contains("..") && !odd.starts_with('.'),
+            "{odd}"
+        );
+    }
+}

@@ -1,0 +1,271 @@
+//! Mail that goes out: content from files or standard input, warnings shown, reach looked up, then the core's outbox.
+
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::time::Duration;
+
+use pli_core::mime::Attachment;
+use pli_core::{Draft, SendWarning, Session};
+use protocol::address::Address;
+use protocol::limits;
+use serde::Serialize;
+
+use crate::arguments::{Content, Send};
+use crate::failure::Failure;
+use crate::files;
+use crate::home::Home;
+use crate::language::{say, tell};
+use crate::patient;
+use crate::screen::{self, Screen};
+
+/// How long the directory is waited for before the mail is queued without having asked it.
+const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the relay is given to take the mail at once; afterwards it waits for the next sync.
+const SEND_PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Serialize)]
+struct Queued {
+    number: i64,
+    /// Whether the relay has it already.
+    sent: bool,
+    warnings: Vec<WarningLine>,
+}
+
+#[derive(Serialize)]
+struct WarningLine {
+    code: &'static str,
+    message: &'static str,
+}
+
+/// Sends a new mail, or keeps it as a draft.
+pub(crate) async fn send(asked: Send, screen: Screen) -> Result<(), Failure> {
+    let session = Home::find(asked.phone.home.as_deref())?.session()?;
+    let patient = asked.patient.as_deref().map(patient::read).transpose()?;
+    let hprim = asked
+        .hprim
+        .as_deref()
+        .map(|path| files::read(path, limits::MAIL_BYTES))
+        .transpose()?;
+    let subject = match asked.subject {
+        Some(subject) => subject,
+        None if hprim.is_some() => say("HPRIM document", "Document HPRIM").to_owned(),
+        None if io::stdin().is_terminal() => screen::ask(say("Subject:", "Objet :"), say("the subject", "l'objet"))?,
+        None => String::new(),
+    };
+    let text = match (&asked.content.letter, &hprim) {
+        (Some(path), _) => letter(path)?,
+        (None, Some(_)) => String::new(),
+        (None, None) => letter(Path::new("-"))?,
+    };
+    let draft = Draft {
+        to: asked.to,
+        subject,
+        text,
+        patient,
+        hprim,
+        attachments: attachments(&asked.content)?,
+        in_reply_to: None,
+    };
+    if asked.draft {
+        let number = session.save_draft(&draft)?;
+        return screen.answer(&serde_json::json!({ "number": number }), |_| {
+            tell!("Kept as draft {number}.", "Gardé comme brouillon {number}.")
+        });
+    }
+    post(&session, &draft, asked.content.yes, screen).await
+}
+
+/// Sends a draft that was kept.
+pub(crate) async fn send_draft(session: &Session, number: i64, yes: bool, screen: Screen) -> Result<(), Failure> {
+    let kept = session.message(number)?;
+    let to = kept
+        .summary
+        .people
+        .split_whitespace()
+        .filter_map(|address| address.parse().ok())
+        .collect();
+    let draft = Draft {
+        to,
+        subject: kept.summary.subject,
+        ..session.forward(number)?
+    };
+    post(session, &draft, yes, screen).await?;
+    Ok(session.delete(number)?)
+}
+
+/// Answers a mail.
+pub(crate) async fn answer(session: &Session, number: i64, content: &Content, screen: Screen) -> Result<(), Failure> {
+    let mut draft = session.answer(number)?;
+    draft.text = letter(content.letter.as_deref().unwrap_or(Path::new("-")))?;
+    draft.attachments.extend(attachments(content)?);
+    post(session, &draft, content.yes, screen).await
+}
+
+/// Forwards a mail, with a note of one's own above it if one is given.
+pub(crate) async fn forward(
+    session: &Session,
+    number: i64,
+    to: Vec<Address>,
+    content: &Content,
+    screen: Screen,
+) -> Result<(), Failure> {
+    let mut draft = Draft {
+        to,
+        ..session.forward(number)?
+    };
+    if let Some(path) = &content.letter {
+        let note = letter(path)?;
+        draft.text = if draft.text.is_empty() {
+            note
+        } else {
+            format!("{}\n\n{}", note.trim_end(), draft.text)
+        };
+    }
+    draft.attachments.extend(attachments(content)?);
+    post(session, &draft, content.yes, screen).await
+}
+
+async fn post(session: &Session, draft: &Draft, yes: bool, screen: Screen) -> Result<(), Failure> {
+    let warnings = session.check(draft)?;
+    let lines: Vec<WarningLine> = warnings
+        .iter()
+        .map(|warning| WarningLine {
+            code: warning.code(),
+            message: warning_text(*warning),
+        })
+        .collect();
+    for line in &lines {
+        screen::aside(&format!("[{}] {}", line.code, line.message));
+    }
+    if !lines.is_empty()
+        && !yes
+        && !screen::confirmed(say("Send it all the same? (y/n)", "L'envoyer tout de même ? (o/n)"))?
+    {
+        return Err(Failure::ConfirmationNeeded);
+    }
+    let online = all_reachable(session, &draft.to).await?;
+    let number = session.send(draft)?;
+    let sent = online
+        && matches!(tokio::time::timeout(SEND_PATIENCE, session.sync()).await, Ok(Ok(report)) if report.sent > 0);
+    screen.answer(
+        &Queued {
+            number,
+            sent,
+            warnings: lines,
+        },
+        |_| {
+            if sent {
+                tell!("Sent: mail {number}.", "Envoyé : courrier {number}.")
+            } else {
+                tell!(
+                    "Mail {number} waits on this phone; it goes with the next `pli sync` or `pli watch`.",
+                    "Le courrier {number} attend sur ce téléphone ; il part au prochain `pli sync` ou `pli watch`."
+                )
+            }
+        },
+    )
+}
+
+/// Asks the directory whether each recipient has a device; whether it answered at all.
+async fn all_reachable(session: &Session, to: &[Address]) -> Result<bool, Failure> {
+    for address in to {
+        match tokio::time::timeout(LOOK_UP_PATIENCE, session.entry(address)).await {
+            Ok(Ok(entry)) if !entry.reachable => {
+                return Err(Failure::NotReachable {
+                    address: address.to_string(),
+                });
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) if error.code() == "not-found" => return Err(error.into()),
+            Ok(Err(_)) | Err(_) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+fn letter(path: &Path) -> Result<String, Failure> {
+    if files::is_dash(path) && io::stdin().is_terminal() {
+        screen::aside(say(
+            "The text; Ctrl-D on a line of its own ends it:",
+            "Le texte ; Ctrl-D seul sur une ligne le termine :",
+        ));
+    }
+    files::read_text(path, limits::MAIL_BYTES)
+}
+
+fn attachments(content: &Content) -> Result<Vec<Attachment>, Failure> {
+    let attach = |path: &std::path::PathBuf| {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let bytes = files::read(path, limits::MAIL_BYTES)?;
+        Ok(Attachment {
+            media_type: media_type(&name).to_owned(),
+            name,
+            bytes,
+        })
+    };
+    content.attach.iter().map(attach).collect()
+}
+
+fn media_type(name: &str) -> &'static str {
+    let extension = name
+        .rsplit_once('.')
+        .map(|(_, extension)| extension.to_ascii_lowercase())
+        .unwrap_or_default();
+    match extension.as_str() {
+        "csv" => "text/csv",
+        "gif" => "image/gif",
+        "heic" => "image/heic",
+        "hpr" | "hprim" | "txt" => "text/plain",
+        "jpeg" | "jpg" => "image/jpeg",
+        "pdf" => "application/pdf",
+        "png" => "image/png",
+        "xml" => "application/xml",
+        _ => "application/octet-stream",
+    }
+}
+
+fn warning_text(warning: SendWarning) -> &'static str {
+    match warning {
+        SendWarning::AttachmentInsteadOfText => say(
+            "A text is attached as a file: in the body it would reach the patient's record.",
+            "Un texte est joint en fichier : dans le corps, il irait au dossier du patient.",
+        ),
+        SendWarning::BirthDateMissing => say(
+            "The patient's birth date is missing or lies in the future: the mail cannot be filed.",
+            "La date de naissance du patient manque ou est dans le futur : le courrier ne pourra pas être classé.",
+        ),
+        SendWarning::PatientMissing => say(
+            "No patient is named: the correspondent's software cannot file the mail. Name one by --patient.",
+            "Aucun patient n'est nommé : le logiciel du correspondant ne pourra pas classer le courrier. Nommez-le par --patient.",
+        ),
+        SendWarning::PatientNameMissing => say(
+            "The patient's surname or first name is missing: the mail cannot be filed.",
+            "Le nom ou le prénom du patient manque : le courrier ne pourra pas être classé.",
+        ),
+        SendWarning::SeveralRecipients => say(
+            "It goes to several people: each must care for this patient.",
+            "Il part vers plusieurs personnes : chacune doit prendre en charge ce patient.",
+        ),
+        SendWarning::SubjectMissing => say("It has no subject.", "Il n'a pas d'objet."),
+        SendWarning::TooLarge => say(
+            "It is larger than 900 KB and will be refused: send less.",
+            "Il dépasse 900 Ko et sera refusé : envoyez moins.",
+        ),
+        other => other.code(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_attached_says_what_it_is() {
+        assert_eq!(media_type("wound.JPG"), "image/jpeg");
+        assert_eq!(media_type("result.hpr"), "text/plain");
+        assert_eq!(media_type("archive"), "application/octet-stream");
+    }
+}

@@ -1,0 +1,217 @@
+//! `pli sync` and `pli watch`: in touch with the relay, once or for as long as it runs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pli_core::{Folder, Session};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::arguments::{Phone, Watch};
+use crate::drop_folder::{Documents, DropFolder, Waiting, file_name};
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::language::{say, tell};
+use crate::mail::MailLine;
+use crate::screen::{self, Screen};
+use crate::stop;
+
+/// How many arrivals of one moment are told by name.
+const ARRIVALS: u32 = 200;
+/// How long after a full disk or a missing folder dropping is tried again.
+const DROP_AGAIN: Duration = Duration::from_secs(30);
+
+#[derive(Serialize)]
+struct Synced {
+    sent: u32,
+    received: u32,
+    notices: u32,
+    refused: u32,
+    unopened: u32,
+    waiting: u32,
+}
+
+/// Sends and takes in, once.
+pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
+    let session = Home::find(phone.home.as_deref())?.session()?;
+    let report = session.sync().await?;
+    let synced = Synced {
+        sent: report.sent,
+        received: report.received,
+        notices: report.notices,
+        refused: report.refused,
+        unopened: report.unopened,
+        waiting: report.waiting,
+    };
+    screen.answer(&synced, |synced| {
+        let (sent, received, notices) = (synced.sent, synced.received, synced.notices);
+        let mut text = tell!(
+            "Sent {sent}, received {received}, news of sent mail {notices}.",
+            "Envoyés {sent}, reçus {received}, nouvelles des envois {notices}."
+        );
+        for (count, what) in [
+            (
+                synced.refused,
+                say(
+                    "refused: see `pli mail list --folder sent`",
+                    "refusés : voir `pli mail list --folder sent`",
+                ),
+            ),
+            (
+                synced.unopened,
+                say(
+                    "could not be opened: see `pli mail unopened`",
+                    "n'ont pu être ouverts : voir `pli mail unopened`",
+                ),
+            ),
+            (synced.waiting, say("still wait here", "attendent encore ici")),
+        ] {
+            if count > 0 {
+                text.extend([format!("\n{count} {what}")]);
+            }
+        }
+        text
+    })
+}
+
+/// Stays in touch, tells arrivals, and drops documents, until it should end.
+pub(crate) async fn watch(asked: Watch, screen: Screen) -> Result<(), Failure> {
+    let home = Home::find(asked.phone.home.as_deref())?;
+    let session = home.session()?;
+    let account = session.own_address()?.ok_or(Failure::NotSetUp)?;
+    let mut dropping = match &asked.export {
+        Some(folder) => Some(Dropping::begin(
+            folder,
+            home.folder(),
+            account.as_str(),
+            &session,
+            screen,
+        )?),
+        None => None,
+    };
+    let mut told = newest(&session)?;
+    screen.answer(&json!({ "event": "watching", "address": account }), |_| {
+        say(
+            "In touch with the relay. Ctrl-C ends it.",
+            "En liaison avec le relais. Ctrl-C arrête.",
+        )
+        .to_owned()
+    })?;
+    let (news, mut newly) = mpsc::unbounded_channel();
+    let watching = session.watch(move |_| {
+        // The receiver lives as long as this future.
+        let _ = news.send(());
+    });
+    tokio::pin!(watching);
+    let ending = stop::wanted(asked.until_stdin_closes);
+    tokio::pin!(ending);
+    loop {
+        tokio::select! {
+            ended = &mut ending => return ended.map_err(Failure::System),
+            ended = &mut watching => return Ok(ended?),
+            Some(()) = newly.recv() => {
+                told = tell_arrivals(&session, told, screen)?;
+                if let Some(dropping) = &mut dropping {
+                    dropping.go_on(&session, screen)?;
+                }
+            }
+            () = tokio::time::sleep(DROP_AGAIN), if dropping.as_ref().is_some_and(|dropping| dropping.failed) => {
+                if let Some(dropping) = &mut dropping {
+                    dropping.go_on(&session, screen)?;
+                }
+            }
+        }
+    }
+}
+
+/// Documents on their way into the folder.
+struct Dropping {
+    folder: DropFolder,
+    /// Whether the last attempt failed: it is told once and tried again.
+    failed: bool,
+}
+
+impl Dropping {
+    fn begin(folder: &Path, home: &Path, account: &str, session: &Session, screen: Screen) -> Result<Self, Failure> {
+        let folder = DropFolder::open(folder, home, account, session)?;
+        let begun = Self { folder, failed: false };
+        // A folder that refuses from the start is the person's to mend; one that fails later is tried again.
+        tell_dropped(&begun.folder.drop_all(session)?, screen)?;
+        Ok(begun)
+    }
+
+    fn go_on(&mut self, session: &Session, screen: Screen) -> Result<(), Failure> {
+        match self.folder.drop_all(session) {
+            Ok(files) => {
+                self.failed = false;
+                tell_dropped(&files, screen)
+            }
+            Err(failure) => {
+                if !self.failed {
+                    screen::aside(&failure.report(screen.json));
+                }
+                self.failed = true;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Documents for Session {
+    fn waiting(&self) -> Result<Vec<Waiting>, Failure> {
+        let mut waiting = Vec::new();
+        for number in self.unexported()? {
+            let view = self.message(number)?;
+            if view.is_hprim {
+                let summary = &view.summary;
+                let day = summary.dated_at.to_string();
+                waiting.push(Waiting {
+                    number,
+                    file: file_name(&day, &summary.sender, summary.id.as_bytes()),
+                });
+            } else {
+                // It holds no document and never will.
+                self.record_export(number, "")?;
+            }
+        }
+        Ok(waiting)
+    }
+
+    fn bytes(&self, number: i64) -> Result<Vec<u8>, Failure> {
+        Ok(self.export_hprim(number)?)
+    }
+
+    fn record(&self, number: i64, file: &str) -> Result<(), Failure> {
+        Ok(self.record_export(number, file)?)
+    }
+}
+
+fn tell_dropped(files: &[String], screen: Screen) -> Result<(), Failure> {
+    for file in files {
+        screen.answer(&json!({ "event": "dropped", "file": file }), |_| {
+            tell!("Dropped {file}", "Déposé {file}")
+        })?;
+    }
+    Ok(())
+}
+
+fn newest(session: &Session) -> Result<i64, Failure> {
+    Ok(session
+        .list(Folder::Inbox, None, ARRIVALS)?
+        .iter()
+        .map(|summary| summary.number)
+        .max()
+        .unwrap_or(0))
+}
+
+fn tell_arrivals(session: &Session, told: i64, screen: Screen) -> Result<i64, Failure> {
+    let mut arrived: Vec<_> = session.list(Folder::Inbox, None, ARRIVALS)?;
+    arrived.retain(|summary| summary.number > told);
+    arrived.sort_by_key(|summary| summary.number);
+    for summary in &arrived {
+        let line = MailLine::of(summary);
+        screen.answer(&json!({ "event": "arrived", "mail": line }), |_| line.arrival())?;
+    }
+    Ok(arrived.last().map_or(told, |summary| summary.number))
+}

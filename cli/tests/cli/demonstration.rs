@@ -1,0 +1,98 @@
+//! The demonstration, to its end, to Ctrl-C, and joined from another terminal.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
+
+use crate::scene::{pli, until};
+
+#[test]
+fn once_ends_well_and_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = pli()
+        .args(["demo", "--once"])
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        said.lines().filter(|line| line.starts_with('[')).count() >= 12,
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_story_that_cannot_be_told_has_status_1() {
+    let output = pli().args(["demo", "--once"]).env("TMPDIR", "/none").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("pli: ["));
+}
+
+#[test]
+fn a_stranger_joins_with_the_commands_it_printed() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut demo = pli()
+        .arg("demo")
+        .env("TMPDIR", temporary.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let mut commands = Vec::new();
+    for line in lines.by_ref() {
+        match line.strip_prefix("    ") {
+            Some(command) => commands.push(command.to_owned()),
+            None if line.starts_with("Ctrl-C") => break,
+            None => {}
+        }
+    }
+    if commands.is_empty() {
+        let mut said = String::new();
+        demo.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        panic!("{said}");
+    }
+    // What it tells later is read, so that it never waits for a full pipe.
+    let reading = std::thread::spawn(move || lines.collect::<Vec<_>>());
+    let (home, rest) = commands.split_first().unwrap();
+    assert!(home.starts_with("export PLI_HOME="), "{home}");
+    let run = |command: &str| {
+        Command::new("sh")
+            .args(["-ec", &format!("{home}\n{command}")])
+            .output()
+            .unwrap()
+    };
+    for command in rest {
+        if command.starts_with("cmp ") {
+            until("the practice folder holds the result", || run(command).status.success());
+        } else {
+            let output = run(command);
+            assert!(
+                output.status.success(),
+                "{command}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+    let program = rest[0].split(" enrol ").next().unwrap();
+    until("the GP's answer arrives", || {
+        run(&format!("{program} sync"));
+        let inbox = run(&format!("{program} mail list --json"));
+        String::from_utf8_lossy(&inbox.stdout).contains("mathieu.delorme")
+    });
+    let pid = demo.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let status = demo.wait().unwrap();
+    let told = reading.join().unwrap().join("\n");
+    assert!(status.success(), "{status}\n{told}");
+    assert!(told.contains("Mathieu Delorme answered."), "{told}");
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+}

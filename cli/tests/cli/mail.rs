@@ -1,0 +1,202 @@
+//! A result from one phone to the other, and what both can say about it.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::scene::{GP, NURSE, Running, SILENT, Scene, answer, dropped, result, until, with_input};
+
+#[test]
+fn a_result_goes_in_at_one_end_and_comes_out_at_the_other_byte_for_byte() {
+    let scene = Scene::enrolled();
+    let bytes = result(1);
+    let file = scene.file("result.hpr", &bytes);
+    let sent = answer(&mut scene.on(NURSE, &["mail", "send", "--to", GP, "--hprim", &file]));
+    assert_eq!(sent["sent"], Value::Bool(true));
+    assert_eq!(sent["warnings"], Value::Array(Vec::new()));
+
+    answer(&mut scene.on(GP, &["sync"]));
+    let inbox = answer(&mut scene.on(GP, &["mail", "list"]));
+    let [mail] = inbox["mails"].as_array().unwrap().as_slice() else {
+        panic!("{inbox}")
+    };
+    assert_eq!(mail["sender"], NURSE);
+    assert_eq!(mail["patient"], "LANVAUX ODETTE 12/03/1948");
+    let number = mail["number"].as_i64().unwrap().to_string();
+
+    let exported = scene.path("exported.hpr");
+    let status = scene
+        .on(GP, &["hprim", "export", &number, "--output"])
+        .arg(&exported)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(fs::read(&exported).unwrap(), bytes);
+    let output = scene
+        .on(GP, &["mail", "export", &number, "--hprim", "--output", "-"])
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, bytes);
+
+    let folder = scene.path("practice");
+    fs::create_dir(&folder).unwrap();
+    let mut watch = scene.on(GP, &["watch", "--json", "--export"]);
+    watch.arg(&folder);
+    let watching = Running::start(watch);
+    until("the document is dropped", || !dropped(&folder).is_empty());
+    // One that arrives while it watches.
+    let second = result(2);
+    let file = scene.file("second.hpr", &second);
+    answer(&mut scene.on(NURSE, &["mail", "send", "--to", GP, "--hprim", &file]));
+    until("the second is dropped", || dropped(&folder).len() == 2);
+    assert!(watching.end().success());
+    let mut found: Vec<Vec<u8>> = dropped(&folder).iter().map(|path| fs::read(path).unwrap()).collect();
+    found.sort();
+    assert_eq!(found, [bytes, second]);
+}
+
+#[test]
+fn a_letter_is_answered_and_both_see_what_became_of_it() {
+    let scene = Scene::enrolled();
+    let patient = scene.file("patient.txt", "Lanvaux\nOdette\n12/03/1948\n".as_bytes());
+    let letter = scene.file("letter.txt", "Chevilles gonflées.\n".as_bytes());
+    let words = [
+        "mail",
+        "send",
+        "--to",
+        GP,
+        "--subject",
+        "Œdème",
+        "--patient",
+        &patient,
+        "--letter",
+        &letter,
+    ];
+    let sent = answer(&mut scene.on(NURSE, &words))["number"].to_string();
+
+    answer(&mut scene.on(GP, &["sync"]));
+    let found = answer(&mut scene.on(GP, &["mail", "list", "--search", "oedeme lanv"]));
+    let found = if found["mails"].as_array().unwrap().is_empty() {
+        answer(&mut scene.on(GP, &["mail", "list", "--search", "gonfl lanv"]))
+    } else {
+        found
+    };
+    let number = found["mails"][0]["number"].to_string();
+    let shown = scene.on(GP, &["mail", "show", &number]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("Subject   Œdème") && shown.contains("Chevilles gonflées."),
+        "{shown}"
+    );
+    let mut reply = scene.on(GP, &["mail", "answer", &number, "--letter", "-", "--json"]);
+    let output = with_input(&mut reply, "Vu, merci.");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    answer(&mut scene.on(GP, &["mail", "handled", &number]));
+    answer(&mut scene.on(GP, &["sync"]));
+
+    answer(&mut scene.on(NURSE, &["sync"]));
+    let mail = answer(&mut scene.on(NURSE, &["mail", "show", &sent]));
+    assert_eq!(mail["deliveries"][0]["state"], "handled", "{mail}");
+    let inbox = answer(&mut scene.on(NURSE, &["mail", "list"]));
+    assert_eq!(inbox["mails"].as_array().unwrap().len(), 1, "{inbox}");
+    let eml = scene.path("mail.eml");
+    let number = inbox["mails"][0]["number"].to_string();
+    assert!(
+        scene
+            .on(NURSE, &["mail", "export", &number, "--eml", "--output"])
+            .arg(&eml)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(fs::read(&eml).unwrap().windows(5).any(|bytes| bytes == b"From:"));
+}
+
+#[test]
+fn warnings_are_shown_and_wait_for_a_yes() {
+    let scene = Scene::enrolled();
+    let letter = scene.file("letter.txt", b"Bonjour.");
+    let words = ["mail", "send", "--to", GP, "--subject", "Bonjour", "--letter", &letter];
+    let output = scene.on(NURSE, &words).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains("[patient-missing]") && said.contains("pli: [confirmation-needed]"),
+        "{said}"
+    );
+    let sent = answer(&mut scene.on(NURSE, &["mail", "list", "--folder", "sent"]));
+    assert!(sent["mails"].as_array().unwrap().is_empty(), "{sent}");
+    let answered = answer(scene.on(NURSE, &words).arg("--yes"));
+    assert_eq!(answered["warnings"][0]["code"], "patient-missing");
+}
+
+#[test]
+fn who_has_no_device_is_shown_so_and_not_written_to() {
+    let scene = Scene::enrolled();
+    let found = answer(&mut scene.on(NURSE, &["directory", "find", "rivoire", "--town", "Dreux"]));
+    assert_eq!(found["entries"][0]["reachable"], Value::Bool(false), "{found}");
+    let shown = scene.on(NURSE, &["directory", "show", SILENT]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("not reachable") && shown.contains("Dermatologie") && shown.contains("28100 Dreux"),
+        "{shown}"
+    );
+    let file = scene.file("result.hpr", &result(1));
+    let output = scene
+        .on(NURSE, &["mail", "send", "--to", SILENT, "--hprim", &file])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("pli: [not-reachable]")
+    );
+}
+
+#[test]
+fn what_is_written_without_a_line_goes_when_it_is_back() {
+    let mut scene = Scene::enrolled();
+    scene.stop_relay();
+    let file = scene.file("result.hpr", &result(1));
+    let sent = answer(&mut scene.on(NURSE, &["mail", "send", "--to", GP, "--hprim", &file]));
+    assert_eq!(sent["sent"], Value::Bool(false));
+    let output = scene.on(NURSE, &["sync"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let listen = scene.url.trim_start_matches("https://").to_owned();
+    scene.start_relay(&listen);
+    answer(&mut scene.on(NURSE, &["sync"]));
+    answer(&mut scene.on(GP, &["sync"]));
+    let inbox = answer(&mut scene.on(GP, &["mail", "list"]));
+    assert_eq!(inbox["mails"].as_array().unwrap().len(), 1, "{inbox}");
+}
+
+#[test]
+fn a_draft_is_kept_and_sent_later() {
+    let scene = Scene::enrolled();
+    let patient = scene.file("patient.txt", b"Lanvaux\nOdette\n12/03/1948\n");
+    let letter = scene.file("letter.txt", b"Plus tard.");
+    let words = [
+        "mail",
+        "send",
+        "--draft",
+        "--to",
+        GP,
+        "--subject",
+        "Brouillon",
+        "--patient",
+        &patient,
+        "--letter",
+        &letter,
+    ];
+    let number = answer(&mut scene.on(NURSE, &words))["number"].to_string();
+    let drafts = answer(&mut scene.on(NURSE, &["mail", "list", "--folder", "drafts"]));
+    assert_eq!(drafts["mails"].as_array().unwrap().len(), 1);
+    answer(&mut scene.on(NURSE, &["mail", "send-draft", &number, "--yes"]));
+    let drafts = answer(&mut scene.on(NURSE, &["mail", "list", "--folder", "drafts"]));
+    assert!(drafts["mails"].as_array().unwrap().is_empty());
+    answer(&mut scene.on(GP, &["sync"]));
+    let inbox = answer(&mut scene.on(GP, &["mail", "list"]));
+    assert_eq!(inbox["mails"][0]["subject"], "Brouillon");
+    assert_eq!(inbox["mails"][0]["patient"], "LANVAUX Odette 12/03/1948");
+}

@@ -1,0 +1,17 @@
+//! The real program against a real relay, over TLS on the loopback: what a person types, what comes back.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what it found by panicking"
+)]
+
+mod demonstration;
+mod doors;
+mod drop_folder;
+mod help;
+mod mail;
+mod scene;
