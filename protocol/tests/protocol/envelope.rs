@@ -15,7 +15,9 @@ use protocol::{Digest, MessageId};
 use serde_json::{Value, json};
 
 use crate::people::{NOW, Person, digest, prekey_secret, signing_key};
-use crate::vectors::{agree, array, bytes, check_refusals, common_refusals, hex, name_of, refused, taken, text};
+use crate::vectors::{
+    agree, array, bytes, check_refusals, common_refusals, hex, name_of, refused, taken, text, too_large,
+};
 
 const CONTENT: &[u8] = b"Subject: bonjour\r\n\r\nTout va bien.\r\n";
 
@@ -135,7 +137,7 @@ fn derived() -> Value {
         &fields_exchanged(&bytes_of_one),
         "not-canonical",
     ));
-    refusals.push(refused("longer than 8,192 bytes", "header", &[1; 8_193], "too-large"));
+    refusals.push(too_large("header", 8 * 1024));
     json!({
         "taken": [
             taken("mail to one", "header", &one),

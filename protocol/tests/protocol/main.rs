@@ -9,9 +9,20 @@
     reason = "a test that meets something unexpected has to stop"
 )]
 
+mod address;
 mod diagnostic;
 mod envelope;
+mod identity;
+mod pages;
 mod payload;
 mod people;
+mod prekey;
+mod problems;
+mod properties;
+mod receipts;
+mod seeds;
+mod sequence;
+mod signature;
+mod statement;
 mod vectors;
 mod wrap;

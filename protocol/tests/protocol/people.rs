@@ -1,9 +1,11 @@
 //! The people of the vectors, with keys from fixed seeds.
 
-use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, VerifiedAccount};
+use minicbor::bytes::ByteVec;
+use protocol::cbor;
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, SignedFormat, VerifiedAccount};
 use protocol::prekey::{PrekeyId, VerifiedPrekey};
 use protocol::seal::PrekeySecret;
-use protocol::sign::{Seed, SigningKey};
+use protocol::sign::{Purpose, Seed, SigningKey};
 use protocol::{Address, Digest, Timestamp};
 
 /// 2026-03-02T08:00:00Z, when everything of the vectors happens.
@@ -12,6 +14,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_772_438_400_000);
 /// An account with one device.
 pub(crate) struct Person {
     pub(crate) address: Address,
+    pub(crate) identity_key: SigningKey,
     pub(crate) device_key: SigningKey,
     pub(crate) identity: Signed<Identity>,
     pub(crate) list: Signed<DeviceList>,
@@ -55,6 +58,7 @@ impl Person {
         let account = VerifiedAccount::verify(&identity, &list).unwrap();
         Self {
             address,
+            identity_key,
             device_key,
             identity,
             list,
@@ -87,6 +91,15 @@ impl Person {
             opens: vec![1],
         }
     }
+}
+
+/// A signed value as [`Signed::make`] does not make it: any body, key and purpose.
+pub(crate) fn signed<T: SignedFormat>(body: &[u8], key: &SigningKey, purpose: Purpose) -> Signed<T> {
+    let mut bytes = vec![1, 0xA2, 0x00];
+    minicbor::encode(ByteVec::from(body.to_vec()), &mut bytes).unwrap();
+    bytes.push(0x01);
+    minicbor::encode(key.sign(purpose, body), &mut bytes).unwrap();
+    cbor::decode(&bytes).unwrap()
 }
 
 /// The signing key of the seed of 64 bytes `number`.

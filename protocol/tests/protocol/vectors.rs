@@ -65,6 +65,16 @@ pub(crate) fn refused(name: &str, format: &str, bytes: &[u8], error: &str) -> Va
     json!({ "name": name, "format": format, "bytes": hex(bytes), "error": error })
 }
 
+/// One byte more than a format may have, all of them 1.
+pub(crate) fn too_large(format: &str, limit_bytes: usize) -> Value {
+    json!({
+        "name": "a byte more than the limit, each of them 01",
+        "format": format,
+        "length": limit_bytes + 1,
+        "error": "too-large",
+    })
+}
+
 /// The ways in which every format whose value is a map is refused, shown on the encoding `bytes` of one.
 pub(crate) fn common_refusals(format: &str, bytes: &[u8]) -> Vec<Value> {
     let (count, first_key) = (bytes[1], bytes[2]);
@@ -111,40 +121,60 @@ pub(crate) fn check_refusals(list: &Value) {
     assert!(!list.is_empty());
     for vector in list {
         let (name, format) = (text(&vector["name"]), text(&vector["format"]));
-        let found = error_of(format, &bytes(&vector["bytes"]));
+        let bytes = match vector["length"].as_u64() {
+            Some(length) => vec![1; usize::try_from(length).unwrap()],
+            None => bytes(&vector["bytes"]),
+        };
+        let found = error_of(format, &bytes);
         assert_eq!(found.as_deref(), vector["error"].as_str(), "{format}: {name}");
     }
 }
 
 /// The name of the error that `bytes` are refused with as `format`; `None` when they are taken.
 pub(crate) fn error_of(format: &str, bytes: &[u8]) -> Option<String> {
-    fn as_format<T: Format>(bytes: &[u8]) -> Option<FormatError> {
-        cbor::decode::<T>(bytes).err()
-    }
-    let error = match format {
-        "batch root" => as_format::<BatchRoot>(bytes),
-        "challenge" => as_format::<Challenge>(bytes),
-        "cursor" => as_format::<Cursor>(bytes),
-        "deposit" => as_format::<Deposit>(bytes),
-        "device certificate" => as_format::<DeviceCertificate>(bytes),
-        "device list" => as_format::<DeviceList>(bytes),
-        "enrolment" => as_format::<Enrolment>(bytes),
-        "entry body" => as_format::<EntryBody>(bytes),
-        "header" => Header::parse(bytes).err(),
-        "identity" => as_format::<Identity>(bytes),
-        "keys" => as_format::<KeysAnswer>(bytes),
-        "page" => as_format::<SequencePage>(bytes),
-        "receipts" => as_format::<Receipts>(bytes),
-        "signed batch root" => as_format::<Signed<BatchRoot>>(bytes),
-        "signed certificate" => as_format::<Signed<DeviceCertificate>>(bytes),
-        "signed identity" => as_format::<Signed<Identity>>(bytes),
-        "signed list" => as_format::<Signed<DeviceList>>(bytes),
-        "statement" => as_format::<Statement>(bytes),
-        "upload" => as_format::<BatchUpload>(bytes),
-        "wrap" => as_format::<Wrap>(bytes),
-        other => panic!("no format is called {other}"),
-    };
-    error.map(name_of)
+    read(format, bytes).err().map(name_of)
+}
+
+/// What `bytes` hold as `format`, encoded again.
+pub(crate) fn read(format: &str, bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
+    let (_, read) = FORMATS
+        .iter()
+        .find(|(name, _)| *name == format)
+        .unwrap_or_else(|| panic!("no format is called {format}"));
+    read(bytes)
+}
+
+/// A format's reader: what it read, encoded again.
+type Read = fn(&[u8]) -> Result<Vec<u8>, FormatError>;
+
+/// Every binary format, by the name it has in the vectors.
+pub(crate) const FORMATS: [(&str, Read); 20] = [
+    ("batch root", again::<BatchRoot>),
+    ("challenge", again::<Challenge>),
+    ("cursor", again::<Cursor>),
+    ("deposit", again::<Deposit>),
+    ("device certificate", again::<DeviceCertificate>),
+    ("device list", again::<DeviceList>),
+    ("enrolment", again::<Enrolment>),
+    ("entry body", again::<EntryBody>),
+    ("header", |bytes| {
+        Header::parse(bytes).map(|header| cbor::encode(&header))
+    }),
+    ("identity", again::<Identity>),
+    ("keys", again::<KeysAnswer>),
+    ("receipts", again::<Receipts>),
+    ("sequence page", again::<SequencePage>),
+    ("signed batch root", again::<Signed<BatchRoot>>),
+    ("signed device certificate", again::<Signed<DeviceCertificate>>),
+    ("signed device list", again::<Signed<DeviceList>>),
+    ("signed identity", again::<Signed<Identity>>),
+    ("statement", again::<Statement>),
+    ("upload", again::<BatchUpload>),
+    ("wrap", again::<Wrap>),
+];
+
+fn again<T: Format>(bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
+    cbor::decode::<T>(bytes).map(|value| cbor::encode(&value))
 }
 
 /// The name that the pages give an error.
