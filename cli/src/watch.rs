@@ -35,6 +35,7 @@ struct Synced {
 /// Sends and takes in, once.
 pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
     let session = Home::find(phone.home.as_deref())?.session()?;
+    session.hurry()?;
     let report = session.sync().await?;
     let synced = Synced {
         sent: report.sent,

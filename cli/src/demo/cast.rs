@@ -177,7 +177,6 @@ pub(super) fn result() -> Vec<u8> {
         "27/11/2026",
         "LABO28     Laboratoire des Trois Rivières",
         "DELORME    mathieu.delorme",
-        "",
         "Prélèvement à domicile, patiente à jeun.",
         "****LAB****",
         "TEX|BIOCHIMIE",

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::scene::{pli, until};
 
@@ -37,27 +37,23 @@ fn a_story_that_cannot_be_told_has_status_1() {
 #[test]
 fn a_stranger_joins_with_the_commands_it_printed() {
     let temporary = tempfile::tempdir().unwrap();
-    let mut demo = pli()
-        .arg("demo")
-        .env("TMPDIR", temporary.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(demo.stdout.take().unwrap())
+    let mut command = pli();
+    command.arg("demo").env("TMPDIR", temporary.path());
+    let mut demo = Guarded(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(demo.0.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok);
     let mut commands = Vec::new();
     for line in lines.by_ref() {
         match line.strip_prefix("    ") {
-            Some(command) => commands.push(command.to_owned()),
-            None if line.starts_with("Ctrl-C") => break,
-            None => {}
+            Some(command) if !command.starts_with(' ') => commands.push(command.to_owned()),
+            _ if line.starts_with("Ctrl-C") => break,
+            _ => {}
         }
     }
     if commands.is_empty() {
         let mut said = String::new();
-        demo.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        demo.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         panic!("{said}");
     }
     // What it tells later is read, so that it never waits for a full pipe.
@@ -88,11 +84,21 @@ fn a_stranger_joins_with_the_commands_it_printed() {
         let inbox = run(&format!("{program} mail list --json"));
         String::from_utf8_lossy(&inbox.stdout).contains("mathieu.delorme")
     });
-    let pid = demo.id().to_string();
+    let pid = demo.0.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let status = demo.wait().unwrap();
+    let status = demo.0.wait().unwrap();
     let told = reading.join().unwrap().join("\n");
     assert!(status.success(), "{status}\n{told}");
     assert!(told.contains("Mathieu Delorme answered."), "{told}");
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+}
+
+/// A process that does not outlive a failed test.
+struct Guarded(Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -20,13 +20,13 @@ const DIRECTORY: &str = "given,surname,departement,profession,specialty,postcode
     Paul,Rivoire,28,Médecin,Dermatologie,28100,Dreux\n";
 
 /// A hang is a failure, but how fast it goes is nobody's promise here.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The program, in English, with no home but the one it is given.
 pub(crate) fn pli() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pli"));
+    command.env("LC_ALL", "en_GB.UTF-8").env("LANG", "en_GB.UTF-8");
     command
-        .args(["--lang", "en"])
         .env_remove("PLI_HOME")
         .env_remove("PLI_LOG")
         .stdin(Stdio::null());
@@ -112,7 +112,7 @@ impl Scene {
     /// A command on somebody's phone.
     pub(crate) fn on(&self, address: &str, words: &[&str]) -> Command {
         let mut command = pli();
-        command.args(words).arg("--home").arg(self.home(address));
+        command.args(words).env("PLI_HOME", self.home(address));
         command
     }
 
@@ -227,7 +227,6 @@ pub(crate) fn result(number: u32) -> Vec<u8> {
         "27/11/2026",
         "LABO28     Laboratoire",
         "DELORME    mathieu.delorme",
-        "",
         "Patiente à jeun.",
         "****LAB****",
         "RES|Créatinine|CREA|N|94|µmol/L|49|90|H|F||||",
