@@ -449,6 +449,13 @@ pub(crate) fn parser() -> clap::Command {
 pub(crate) fn usage_problem(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let text = text.trim_end().strip_prefix("error: ").unwrap_or(text.trim_end());
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    ) {
+        let missing = say("Name a command.", "Nommez une commande.");
+        return format!("pli: [usage] {missing}\n\n{text}");
+    }
     if chosen() == Language::En {
         return format!("pli: [usage] {text}");
     }
@@ -465,9 +472,6 @@ pub(crate) fn usage_problem(error: &clap::Error) -> String {
         ErrorKind::InvalidValue if value.is_empty() => format!("Il manque une valeur à {argument}."),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             format!("La valeur « {value} » ne convient pas pour {argument}.")
-        }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            return text.to_owned();
         }
         ErrorKind::MissingRequiredArgument => format!("Il manque : {argument}."),
         ErrorKind::UnknownArgument => format!("L'option {argument} n'existe pas."),

@@ -69,7 +69,11 @@ impl Home {
         if let Some(known) = known.and_then(|bytes| serde_json::from_slice::<Relay>(&bytes).ok())
             && known.server != server
         {
-            return Err(Failure::ServerDiffers { known: known.server });
+            // A relay that was named by mistake, and never enrolled with, may be replaced.
+            let name = known.server.clone();
+            if self.open(known)?.own_address()?.is_some() {
+                return Err(Failure::ServerDiffers { known: name });
+            }
         }
         let ca = ca.map(|path| files::read(path, CA_LIMIT_BYTES)).transpose()?;
         make_private_folder(&self.folder).map_err(|error| Failure::FileUnwritable {

@@ -7,24 +7,24 @@ use std::process::{Child, Command, Stdio};
 use crate::scene::{pli, until};
 
 #[test]
-fn once_ends_well_and_leaves_nothing() {
+fn once_ends_well_and_leaves_nothing_in_both_languages() {
     let temporary = tempfile::tempdir().unwrap();
-    let output = pli()
-        .args(["demo", "--once"])
-        .env("TMPDIR", temporary.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        output.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(
-        said.lines().filter(|line| line.starts_with('[')).count() >= 12,
-        "{said}"
-    );
-    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+    for (language, last) in [("en", "The story is over"), ("fr", "L'histoire est finie")] {
+        let mut command = pli();
+        command
+            .args(["demo", "--once", "--lang", language])
+            .env("TMPDIR", temporary.path());
+        let output = command.output().unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}\n{said}");
+        assert!(
+            told.lines().filter(|line| line.starts_with('[')).count() >= 12,
+            "{told}"
+        );
+        assert!(told.lines().last().unwrap().starts_with(last), "{told}");
+        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+    }
 }
 
 #[test]

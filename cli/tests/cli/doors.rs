@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::scene::{GP, NURSE, Scene, answer, pli, with_input};
+use crate::scene::{GP, NURSE, Running, Scene, answer, pli, with_input};
 
 fn refused(command: &mut Command, status: i32, code: &str) {
     let output = command.output().unwrap();
@@ -75,6 +75,13 @@ fn enrolment_refuses_what_does_not_fit() {
         command
     };
     refused(&mut enrol("http://127.0.0.1:1", "relay/ca.pem"), 1, "server-unclear");
+    // A relay named by mistake does not bind the phone.
+    let mistaken = scene.file("code.txt", b"0000\n");
+    refused(
+        enrol("https://127.0.0.1:1", "relay/ca.pem").args(["--code-file", &mistaken]),
+        1,
+        "unreachable-relay",
+    );
     refused(&mut enrol(&scene.url, "relay/none.pem"), 1, "file-unreadable");
     refused(&mut enrol(&scene.url, "relay/ca.pem"), 1, "input-missing");
     let wrong = scene.file("code.txt", b"0000-0000-0000-0000\n");
@@ -258,4 +265,18 @@ fn errors_come_in_french_and_in_json_too() {
         .unwrap();
     let said: Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!(said["error"]["code"], "not-set-up");
+}
+
+#[test]
+fn a_relay_ends_in_order_when_the_system_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = pli();
+    command
+        .args(["serve", "--dev-tls", "--json", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.path());
+    let mut relay = Running::start(command);
+    let pid = relay.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let status = relay.child.wait().unwrap();
+    assert!(status.success(), "{status}");
 }

@@ -14,4 +14,5 @@ mod doors;
 mod drop_folder;
 mod help;
 mod mail;
+mod readme;
 mod scene;
