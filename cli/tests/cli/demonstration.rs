@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use crate::scene::{pli, until};
 
@@ -57,7 +58,9 @@ fn a_stranger_joins_with_the_commands_it_printed() {
         panic!("{said}");
     }
     // What it tells later is read, so that it never waits for a full pipe.
-    let reading = std::thread::spawn(move || lines.collect::<Vec<_>>());
+    let told = Arc::new(Mutex::new(String::new()));
+    let telling = Arc::clone(&told);
+    let reading = std::thread::spawn(move || lines.for_each(|line| telling.lock().unwrap().push_str(&(line + "\n"))));
     let (home, rest) = commands.split_first().unwrap();
     assert!(home.starts_with("export PLI_HOME="), "{home}");
     let run = |command: &str| {
@@ -84,12 +87,14 @@ fn a_stranger_joins_with_the_commands_it_printed() {
         let inbox = run(&format!("{program} mail list --json"));
         String::from_utf8_lossy(&inbox.stdout).contains("mathieu.delorme")
     });
+    until("the demonstration tells of it", || {
+        told.lock().unwrap().contains("Mathieu Delorme answered.")
+    });
     let pid = demo.0.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let status = demo.0.wait().unwrap();
-    let told = reading.join().unwrap().join("\n");
-    assert!(status.success(), "{status}\n{told}");
-    assert!(told.contains("Mathieu Delorme answered."), "{told}");
+    reading.join().unwrap();
+    assert!(status.success(), "{status}\n{}", told.lock().unwrap());
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
 
