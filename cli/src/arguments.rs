@@ -276,16 +276,24 @@ pub(crate) enum MailCommand {
         after_help = examples(&["pli mail retry 3"]))]
     Retry(Which),
     #[command(about = say("Write a mail to a file, for other software", "Écrire un courrier dans un fichier, pour un autre logiciel"),
-        after_help = examples(&["pli mail export 3 --eml --output mail.eml", "pli mail export 3 --hprim --output result.hpr"]))]
-    #[command(group = ArgGroup::new("format").required(true).args(["eml", "hprim"]))]
+        after_help = examples(&[
+            "pli mail export 3 --eml --output mail.eml", "pli mail export 3 --hprim --output result.hpr",
+            "pli mail export 3 --attachments --output photos",
+        ]))]
+    #[command(group = ArgGroup::new("format").required(true).args(["attachments", "eml", "hprim"]))]
     Export {
         #[command(flatten)]
         which: Which,
+        #[arg(long, help = say("Its attachments, into a folder", "Ses pièces jointes, dans un dossier"))]
+        attachments: bool,
         #[arg(long, help = say("As an Internet message (RFC 5322)", "Comme message Internet (RFC 5322)"))]
         eml: bool,
         #[arg(long, help = say("As HPRIM text, byte for byte as it arrived", "Comme texte HPRIM, octet pour octet tel qu'il est arrivé"))]
         hprim: bool,
-        #[arg(long, value_name = "FILE", help = say("File to write; - writes to standard output", "Fichier à écrire ; - écrit sur la sortie standard"))]
+        #[arg(long, value_name = "FILE", help = say(
+            "File to write, - for standard output; folder for attachments",
+            "Fichier à écrire, - pour la sortie standard ; dossier pour les pièces jointes"
+        ))]
         output: PathBuf,
     },
     #[command(about = say("List what arrived and could not be opened", "Lister ce qui est arrivé et n'a pas pu être ouvert"),

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 use crate::screen;
 
+/// How many files of one name a folder may get.
+const SAME_NAMES: u32 = 1_000;
+
 /// Whether the person means standard input or output.
 pub(crate) fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
@@ -57,6 +60,37 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// Writes a new file into a folder, under this name or, if it is taken, the name and a number; where it went.
+pub(crate) fn write_new(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
+    let unwritable = |path: &Path, error| Failure::FileUnwritable {
+        path: path.to_path_buf(),
+        error,
+    };
+    // Names are made safe where letters are read; a path here would be a fault there.
+    let name = Path::new(name).file_name().map_or(Path::new("file"), Path::new);
+    let (stem, extension) = (name.file_stem().unwrap_or_default(), name.extension());
+    for number in 1..=SAME_NAMES {
+        let mut numbered = stem.to_owned();
+        if number > 1 {
+            numbered.push(format!(" ({number})"));
+        }
+        if let Some(extension) = extension {
+            numbered.push(".");
+            numbered.push(extension);
+        }
+        let path = folder.join(numbered);
+        match File::options().write(true).create_new(true).open(&path) {
+            Ok(mut file) => {
+                let written = file.write_all(bytes).and_then(|()| file.sync_all());
+                return written.map(|()| path.clone()).map_err(|error| unwritable(&path, error));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(unwritable(&path, error)),
+        }
+    }
+    Err(unwritable(&folder.join(name), io::ErrorKind::AlreadyExists.into()))
+}
+
 /// Makes what a folder lists durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
@@ -104,6 +138,23 @@ mod tests {
         assert_eq!(read(&path, 4).unwrap_err().code(), "too-large");
         assert_eq!(read(Path::new("/dev/zero"), 4).unwrap_err().code(), "too-large");
         assert_eq!(read(folder.path(), 4).unwrap_err().code(), "file-unreadable");
+    }
+
+    #[test]
+    fn a_new_file_replaces_nothing_and_stays_in_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("photos");
+        fs::create_dir(&inner).unwrap();
+        for (name, kept) in [
+            ("a.jpg", "a.jpg"),
+            ("a.jpg", "a (2).jpg"),
+            ("../../a.jpg", "a (3).jpg"),
+            ("..", "file"),
+        ] {
+            assert_eq!(write_new(&inner, name, name.as_bytes()).unwrap(), inner.join(kept));
+        }
+        assert_eq!(fs::read(inner.join("a.jpg")).unwrap(), b"a.jpg");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

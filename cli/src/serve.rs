@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::language::tell;
 use crate::screen::Screen;
-use crate::stop;
+use crate::stop::Ending;
 
 /// Largest directory file that is imported at once.
 const DIRECTORY_LIMIT_BYTES: usize = 256 * 1024 * 1024;
@@ -38,6 +38,7 @@ pub(crate) async fn serve(asked: Serve, screen: Screen) -> Result<(), Failure> {
         name: asked.name.clone(),
         tls,
     };
+    let ending = Ending::listen(asked.until_stdin_closes).map_err(Failure::System)?;
     let running = Relay::start(config).await?;
     let serving = Serving {
         url: format!("{scheme}://{}", running.local_addr()),
@@ -60,7 +61,7 @@ pub(crate) async fn serve(asked: Serve, screen: Screen) -> Result<(), Failure> {
         }
         text
     })?;
-    stop::wanted(asked.until_stdin_closes).await.map_err(Failure::System)?;
+    ending.wanted().await;
     Ok(running.stop().await?)
 }
 

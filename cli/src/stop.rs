@@ -2,40 +2,66 @@
 
 use std::io::{self, Read as _};
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Waits until this process should end; with `until_stdin_closes`, also until standard input ends.
-pub(crate) async fn wanted(until_stdin_closes: bool) -> io::Result<()> {
-    let (closed, closing) = oneshot::channel();
-    if until_stdin_closes {
-        // A thread of its own: a read of standard input cannot be cancelled, and must not hold up the runtime's end.
-        std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-            let mut rest = [0; 256];
-            while io::stdin().read(&mut rest).is_ok_and(|count| count > 0) {}
-            let _ = closed.send(());
-        })?;
+/// The wish to end, listened for from when this is made: whoever is told that a command runs may end it in order.
+pub(crate) struct Ending {
+    #[cfg(unix)]
+    interrupt: Signal,
+    #[cfg(unix)]
+    terminate: Signal,
+    stdin_closed: Option<oneshot::Receiver<()>>,
+}
+
+impl Ending {
+    /// Listens from now on; with `until_stdin_closes`, also for the end of standard input.
+    pub(crate) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            interrupt: signal(SignalKind::interrupt())?,
+            #[cfg(unix)]
+            terminate: signal(SignalKind::terminate())?,
+            stdin_closed: until_stdin_closes.then(stdin_closed).transpose()?,
+        })
+    }
+
+    /// Waits until this process should end.
+    #[cfg(unix)]
+    pub(crate) async fn wanted(mut self) {
         tokio::select! {
-            signal = signalled() => signal,
-            _ = closing => Ok(()),
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            () = closed(self.stdin_closed) => {}
         }
-    } else {
-        signalled().await
+    }
+
+    /// Waits until this process should end.
+    #[cfg(not(unix))]
+    pub(crate) async fn wanted(self) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = closed(self.stdin_closed) => {}
+        }
     }
 }
 
-#[cfg(unix)]
-async fn signalled() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+/// Ends with standard input; never, where that is not listened for.
+async fn closed(stdin: Option<oneshot::Receiver<()>>) {
+    match stdin {
+        Some(closed) => drop(closed.await),
+        None => std::future::pending().await,
     }
 }
 
-#[cfg(not(unix))]
-async fn signalled() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+/// A thread of its own: a read of standard input cannot be cancelled, and must not hold up the runtime's end.
+fn stdin_closed() -> io::Result<oneshot::Receiver<()>> {
+    let (closed, closing) = oneshot::channel();
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        let mut rest = [0; 256];
+        while io::stdin().read(&mut rest).is_ok_and(|count| count > 0) {}
+        let _ = closed.send(());
+    })?;
+    Ok(closing)
 }

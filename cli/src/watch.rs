@@ -15,7 +15,7 @@ use crate::home::Home;
 use crate::language::{say, tell};
 use crate::mail::MailLine;
 use crate::screen::{self, Screen};
-use crate::stop;
+use crate::stop::Ending;
 
 /// How many arrivals of one moment are told by name.
 const ARRIVALS: u32 = 200;
@@ -91,6 +91,7 @@ pub(crate) async fn watch(asked: Watch, screen: Screen) -> Result<(), Failure> {
         )?),
         None => None,
     };
+    let ending = Ending::listen(asked.until_stdin_closes).map_err(Failure::System)?;
     let mut told = newest(&session)?;
     screen.answer(&json!({ "event": "watching", "address": account }), |_| {
         say(
@@ -105,11 +106,11 @@ pub(crate) async fn watch(asked: Watch, screen: Screen) -> Result<(), Failure> {
         let _ = news.send(());
     });
     tokio::pin!(watching);
-    let ending = stop::wanted(asked.until_stdin_closes);
+    let ending = ending.wanted();
     tokio::pin!(ending);
     loop {
         tokio::select! {
-            ended = &mut ending => return ended.map_err(Failure::System),
+            () = &mut ending => return Ok(()),
             ended = &mut watching => return Ok(ended?),
             Some(()) = newly.recv() => {
                 told = tell_arrivals(&session, told, screen)?;

@@ -13,19 +13,19 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::language::{say, tell};
 use crate::screen::Screen;
-use crate::stop;
+use crate::stop::Ending;
 
 use cast::{CARDIOLOGIST, GP, NURSE, PHARMACIST, Person};
 use stage::{Service, Stage};
 
 /// Plays the story; then, unless `once`, goes on serving until it should end.
 pub(crate) async fn demo(once: bool, screen: Screen) -> Result<(), Failure> {
-    let mut stage = Stage::set(screen)?;
-    let ending = stop::wanted(false);
+    let ending = Ending::listen(false).map_err(Failure::System)?.wanted();
     tokio::pin!(ending);
+    let mut stage = Stage::set(screen)?;
     let relay = tokio::select! {
         relay = story::play(&mut stage) => relay?,
-        _ = &mut ending => return Err(Failure::Interrupted),
+        () = &mut ending => return Err(Failure::Interrupted),
     };
     if once {
         relay.process.stop().await?;
@@ -37,7 +37,7 @@ pub(crate) async fn demo(once: bool, screen: Screen) -> Result<(), Failure> {
     let mut open_house = OpenHouse::begin(&stage, &relay.url, &relay.ca).await?;
     let ended = tokio::select! {
         ended = open_house.receive(&stage) => ended,
-        _ = &mut ending => Ok(()),
+        () = &mut ending => Ok(()),
     };
     open_house.end().await?;
     relay.process.stop().await?;

@@ -5,7 +5,7 @@ mod view;
 
 use std::path::Path;
 
-use pli_core::{Folder, Session};
+use pli_core::{Folder, Session, mime};
 use serde_json::json;
 
 use crate::arguments::{FolderName, MailCommand, Phone, Switch, Which};
@@ -34,11 +34,15 @@ pub(crate) async fn mail(command: MailCommand, screen: Screen) -> Result<(), Fai
         }
         MailCommand::Export {
             which,
+            attachments,
             eml,
             hprim: _,
             output,
         } => {
             let session = of(&which)?;
+            if attachments {
+                return save_attachments(&session, which.number, &output, screen);
+            }
             let bytes = if eml {
                 session.export_eml(which.number)?
             } else {
@@ -107,6 +111,26 @@ fn mark(
 
 fn of(which: &Which) -> Result<Session, Failure> {
     Home::find(which.phone.home.as_deref())?.session()
+}
+
+/// Their names are safe as a letter gives them; nothing that stands in the folder is replaced.
+fn save_attachments(session: &Session, number: i64, folder: &Path, screen: Screen) -> Result<(), Failure> {
+    let letter = mime::parse(&session.export_eml(number)?).map_err(pli_core::Error::from)?;
+    let mut saved = Vec::new();
+    for attachment in &letter.attachments {
+        saved.push(files::write_new(folder, &attachment.name, &attachment.bytes)?);
+    }
+    screen.answer(&json!({ "files": saved }), |_| {
+        if saved.is_empty() {
+            say("It has no attachments.", "Il n'a pas de pièce jointe.").to_owned()
+        } else {
+            saved
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+                .join("\n")
+        }
+    })
 }
 
 fn receipts(on: bool, phone: &Phone, screen: Screen) -> Result<(), Failure> {

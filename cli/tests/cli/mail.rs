@@ -113,6 +113,42 @@ fn a_letter_is_answered_and_both_see_what_became_of_it() {
 }
 
 #[test]
+fn an_attachment_arrives_as_it_was() {
+    let scene = Scene::enrolled();
+    let picture: Vec<u8> = (0..=255).cycle().take(3_000).collect();
+    let file = scene.file("plaie cheville.jpg", &picture);
+    let letter = scene.file("letter.txt", b"Voir la photo.");
+    let patient = scene.file("patient.txt", b"Lanvaux\nOdette\n12/03/1948\n");
+    let words = [
+        "mail",
+        "send",
+        "--to",
+        GP,
+        "--subject",
+        "Photo",
+        "--patient",
+        &patient,
+        "--letter",
+        &letter,
+    ];
+    answer(scene.on(NURSE, &words).args(["--attach", &file]));
+    answer(&mut scene.on(GP, &["sync"]));
+    let shown = answer(&mut scene.on(GP, &["mail", "show", "1"]));
+    assert_eq!(shown["attachments"][0]["name"], "plaie cheville.jpg");
+    assert_eq!(shown["attachments"][0]["size_bytes"], 3_000);
+    let folder = scene.path("photos");
+    fs::create_dir(&folder).unwrap();
+    for kept in ["plaie cheville.jpg", "plaie cheville (2).jpg"] {
+        answer(
+            scene
+                .on(GP, &["mail", "export", "1", "--attachments", "--output"])
+                .arg(&folder),
+        );
+        assert_eq!(fs::read(folder.join(kept)).unwrap(), picture);
+    }
+}
+
+#[test]
 fn warnings_are_shown_and_wait_for_a_yes() {
     let scene = Scene::enrolled();
     let letter = scene.file("letter.txt", b"Bonjour.");
