@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pli_core::mime::Attachment;
-use pli_core::{Draft, SendWarning, Session};
+use pli_core::{DeliveryState, Draft, SendWarning, Session};
 use protocol::address::Address;
 use protocol::limits;
 use serde::Serialize;
@@ -18,6 +18,8 @@ use crate::language::{say, tell};
 use crate::patient;
 use crate::screen::{self, Screen};
 
+use super::view::state_name;
+
 /// How long the directory is waited for before the mail is queued without having asked it.
 const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the relay is given to take the mail at once; afterwards it waits for the next sync.
@@ -28,6 +30,8 @@ struct Queued {
     number: i64,
     /// Whether the relay has it already.
     sent: bool,
+    /// How far it has come, for the recipient with whom it came least far.
+    state: &'static str,
     warnings: Vec<WarningLine>,
 }
 
@@ -145,25 +149,33 @@ async fn post(session: &Session, draft: &Draft, yes: bool, screen: Screen) -> Re
     }
     let online = all_reachable(session, &draft.to).await?;
     let number = session.send(draft)?;
-    let sent = online
-        && matches!(tokio::time::timeout(SEND_PATIENCE, session.sync()).await, Ok(Ok(report)) if report.sent > 0);
-    screen.answer(
-        &Queued {
-            number,
-            sent,
-            warnings: lines,
-        },
-        |_| {
-            if sent {
-                tell!("Sent: mail {number}.", "Envoyé : courrier {number}.")
-            } else {
-                tell!(
-                    "Mail {number} waits on this phone; it goes with the next `pli sync` or `pli watch`.",
-                    "Le courrier {number} attend sur ce téléphone ; il part au prochain `pli sync` ou `pli watch`."
-                )
-            }
-        },
-    )
+    if online {
+        // Whatever comes of it is in the mail's state: what did not go waits for the next sync.
+        let _ = tokio::time::timeout(SEND_PATIENCE, session.sync()).await;
+    }
+    let state = session.message(number)?.summary.state.unwrap_or(DeliveryState::Queued);
+    let queued = Queued {
+        number,
+        sent: (DeliveryState::Sent..=DeliveryState::Handled).contains(&state),
+        state: state.as_str(),
+        warnings: lines,
+    };
+    screen.answer(&queued, |queued| {
+        if queued.sent {
+            tell!("Sent: mail {number}.", "Envoyé : courrier {number}.")
+        } else if state == DeliveryState::Queued {
+            tell!(
+                "Mail {number} waits on this phone; it goes with the next `pli sync` or `pli watch`.",
+                "Le courrier {number} attend sur ce téléphone ; il part au prochain `pli sync` ou `pli watch`."
+            )
+        } else {
+            let state = state_name(state);
+            tell!(
+                "Mail {number}: {state}. `pli mail show {number}` says for whom; `pli mail retry {number}` tries again.",
+                "Courrier {number} : {state}. `pli mail show {number}` dit pour qui ; `pli mail retry {number}` réessaie."
+            )
+        }
+    })
 }
 
 /// Asks the directory whether each recipient has a device; whether it answered at all.

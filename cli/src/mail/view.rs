@@ -212,7 +212,7 @@ impl MailShown {
 }
 
 /// A state of delivery, in the person's words.
-fn state_name(state: DeliveryState) -> &'static str {
+pub(super) fn state_name(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Queued => say("waiting here", "en attente ici"),
         DeliveryState::Sent => say("sent", "envoyé"),
