@@ -154,7 +154,7 @@ impl Session {
             let row = connection
                 .query_row(
                     "SELECT o.kind, o.idempotency_key, o.message, o.recipients, o.header, o.payload, o.content_key,
-                            coalesce(m.content, o.content), o.attempts
+                            CASE o.kind WHEN 0 THEN m.content ELSE o.content END, o.attempts
                      FROM outbox o LEFT JOIN message m ON m.rowid = o.message WHERE o.rowid = ?1",
                     [rowid],
                     |row| {

@@ -1,0 +1,167 @@
+//! A place of work: a relay with its directory in a folder that goes away, and phones that are enrolled there.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backend::{Relay, RelayConfig, Running, Tls, Tuning, admin};
+use pli_core::keystore::KeyPlace;
+use pli_core::{Config, Draft, Folder, Session};
+use protocol::Address;
+use tempfile::TempDir;
+
+use crate::line::Line;
+
+/// A nurse.
+pub const NURSE: &str = "ines.caradec@medical28.apicrypt.org";
+/// A GP.
+pub const GP: &str = "mathieu.delorme@medical28.apicrypt.org";
+/// A cardiologist.
+pub const CARDIOLOGIST: &str = "helene.vasseur@medical28.apicrypt.org";
+/// Somebody in the directory who has no device.
+pub const UNREACHABLE: &str = "paul.rivoire@medical28.apicrypt.org";
+
+const DIRECTORY: &str =
+    "given,surname,departement\nInès,Caradec,28\nMathieu,Delorme,28\nHélène,Vasseur,28\nPaul,Rivoire,28\n";
+
+/// A relay, and the line to it.
+pub struct Place {
+    /// Where everything is kept.
+    pub folder: TempDir,
+    /// The line on which phones reach the relay.
+    pub line: Line,
+    relay: Option<Running>,
+    upstream: SocketAddr,
+}
+
+impl Place {
+    /// A relay that runs, with its directory.
+    pub async fn open() -> Self {
+        Self::tuned(Tuning::default()).await
+    }
+
+    /// The same with other values than the documented ones.
+    pub async fn tuned(tuning: Tuning) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = start(&folder, "127.0.0.1:0".parse().unwrap(), tuning).await;
+        let upstream = relay.local_addr();
+        admin::import_csv(&folder.path().join("relay"), DIRECTORY.as_bytes()).unwrap();
+        let line = Line::open(folder.path(), upstream);
+        Self {
+            folder,
+            line,
+            relay: Some(relay),
+            upstream,
+        }
+    }
+
+    /// Stops the relay.
+    pub async fn stop_relay(&mut self) {
+        self.relay.take().unwrap().stop().await.unwrap();
+    }
+
+    /// Starts it again where it was.
+    pub async fn start_relay(&mut self) {
+        self.relay = Some(start(&self.folder, self.upstream, Tuning::default()).await);
+    }
+
+    /// The relay that runs.
+    pub fn relay(&self) -> &Running {
+        self.relay.as_ref().unwrap()
+    }
+
+    /// The address of the relay without TLS, for tests that speak its protocol themselves.
+    pub fn plain_url(&self) -> String {
+        format!("http://{}", self.upstream)
+    }
+
+    /// A fresh activation code.
+    pub fn code(&self, address: &str) -> String {
+        admin::make_activation_code(&self.folder.path().join("relay"), &self::address(address)).unwrap()
+    }
+
+    /// Where the phone of `address` keeps its things.
+    pub fn home(&self, address: &str) -> PathBuf {
+        self.folder.path().join(address)
+    }
+
+    /// The phone of `address`, enrolled or not.
+    pub fn phone(&self, address: &str) -> Session {
+        let folder = self.home(address);
+        let key = KeyPlace::File(folder.join("store.key"));
+        Session::open(Config {
+            folder,
+            key,
+            server: self.line.url(),
+            ca: Some(self.line.ca()),
+        })
+        .unwrap()
+    }
+
+    /// The phone of `address`, enrolled just now.
+    pub async fn enrol(&self, address: &str) -> Session {
+        let phone = self.phone(address);
+        phone.enrol(&self::address(address), &self.code(address)).await.unwrap();
+        phone
+    }
+}
+
+async fn start(folder: &TempDir, listen: SocketAddr, tuning: Tuning) -> Running {
+    let data = folder.path().join("relay");
+    let config = RelayConfig {
+        data,
+        listen,
+        name: "relay.test".to_owned(),
+        tls: Tls::None,
+    };
+    Relay::start_tuned(config, tuning).await.unwrap()
+}
+
+/// An address that is one.
+pub fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+/// A mail with this subject.
+pub fn draft(to: &[&str], subject: &str) -> Draft {
+    Draft {
+        to: to.iter().map(|to| address(to)).collect(),
+        subject: subject.to_owned(),
+        text: format!("Texte : {subject}."),
+        ..Draft::default()
+    }
+}
+
+/// Subjects in a phone's inbox, oldest first.
+pub fn inbox(phone: &Session) -> Vec<String> {
+    let mut subjects: Vec<_> = phone
+        .list(Folder::Inbox, None, 1_000)
+        .unwrap()
+        .into_iter()
+        .map(|mail| mail.subject)
+        .collect();
+    subjects.reverse();
+    subjects
+}
+
+/// The state of a sent mail with one recipient, by its stable name.
+pub fn state(phone: &Session, number: i64, recipient: &str) -> &'static str {
+    let view = phone.message(number).unwrap();
+    view.deliveries
+        .iter()
+        .find(|delivery| delivery.address == recipient)
+        .unwrap()
+        .state
+        .as_str()
+}
+
+/// Syncs until it ends well; a row that was postponed becomes due meanwhile.
+pub async fn sync_until_sent(phone: &Session) {
+    for _ in 0..60 {
+        if phone.sync().await.is_ok_and(|report| report.waiting == 0) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("the mail was never sent");
+}

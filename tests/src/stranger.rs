@@ -1,0 +1,231 @@
+//! Somebody who speaks the relay's protocol without the core: makes what the core would never send.
+
+use data_encoding::BASE64;
+use protocol::api::{
+    self, ChallengeAnswer, ChallengeRequest, DepositAnswer, Enrolment, KeysAnswer, KeysRequest, PrekeyWish,
+    TokenAnswer, TokenRequest, path,
+};
+use protocol::cbor;
+use protocol::envelope::{self, Deposit, Kind, SealedEnvelope, Sender, Wrap};
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, VerifiedAccount};
+use protocol::prekey::{BatchFacts, MadeBatch};
+use protocol::sequence::{Cursor, SequencePage};
+use protocol::sign::{Purpose, SigningKey};
+use protocol::statement::StatedRecipient;
+use protocol::{Address, DeviceId, MessageId, Timestamp};
+use reqwest::{Client, Response};
+
+use crate::line::client;
+use crate::place::{Place, address};
+
+/// An enrolled device that does as it is told.
+pub struct Stranger {
+    /// Its account.
+    pub address: Address,
+    /// Its device.
+    pub device: DeviceId,
+    /// The key with which it signs.
+    pub key: SigningKey,
+    account: VerifiedAccount,
+    client: Client,
+    url: String,
+    token: String,
+}
+
+impl Stranger {
+    /// Enrols `who` at the relay of `place`.
+    pub async fn enrol(place: &Place, who: &str) -> Self {
+        let address = address(who);
+        let (identity_key, key, recovery) = (
+            SigningKey::make().unwrap(),
+            SigningKey::make().unwrap(),
+            SigningKey::make().unwrap(),
+        );
+        let created_at = Timestamp::now();
+        let identity = Identity {
+            address: address.clone(),
+            key: identity_key.verifying_key(),
+            recovery: recovery.verifying_key(),
+            created_at,
+        };
+        let identity = Signed::make(&identity, &identity_key);
+        let fingerprint = identity.digest();
+        let certificate = DeviceCertificate {
+            address: address.clone(),
+            identity: fingerprint,
+            key: key.verifying_key(),
+            created_at,
+        };
+        let device = certificate.device();
+        let devices = vec![Signed::make(&certificate, &identity_key)];
+        let list = DeviceList {
+            address: address.clone(),
+            identity: fingerprint,
+            version: 1,
+            devices,
+            issued_at: created_at,
+        };
+        let list = Signed::make(&list, &identity_key);
+        let account = VerifiedAccount::verify(&identity, &list).unwrap();
+        let facts = BatchFacts {
+            address: address.clone(),
+            device,
+            list_version: 1,
+            number: 1,
+            opens: vec![envelope::VERSION],
+            not_after: created_at.plus_days(30),
+        };
+        let batch = MadeBatch::make(&key, facts, 10).unwrap().upload;
+        let (client, url) = (client(), place.plain_url());
+        let enrolment = cbor::encode(&Enrolment {
+            code: place.code(who),
+            identity,
+            list,
+            batch,
+        });
+        let answer = post(&client, &url, path::ENROLMENTS, enrolment, "").await;
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+
+        let request = serde_json::to_vec(&ChallengeRequest { device }).unwrap();
+        let answer: ChallengeAnswer = json(
+            client
+                .post(format!("{url}{}", path::CHALLENGES))
+                .header("content-type", "application/json")
+                .body(request),
+        )
+        .await;
+        let bytes = BASE64.decode(answer.challenge.as_bytes()).unwrap();
+        let signature = BASE64.encode(key.sign(Purpose::Challenge, &bytes).as_bytes());
+        let request = serde_json::to_vec(&TokenRequest {
+            challenge: answer.challenge,
+            signature,
+        })
+        .unwrap();
+        let answer: TokenAnswer = json(
+            client
+                .post(format!("{url}{}", path::TOKENS))
+                .header("content-type", "application/json")
+                .body(request),
+        )
+        .await;
+        Self {
+            address,
+            device,
+            key,
+            account,
+            client,
+            url,
+            token: answer.token,
+        }
+    }
+
+    /// Seals `content` as a mail for `to`, and wraps it for every device of theirs.
+    pub async fn seal(&self, to: &str, content: &[u8]) -> (SealedEnvelope, Vec<Wrap>) {
+        let keys = self.keys(to).await;
+        let [account] = keys.accounts.as_slice() else {
+            panic!("{to} is not enrolled")
+        };
+        let verified = VerifiedAccount::verify(&account.identity, &account.list).unwrap();
+        let recipient = StatedRecipient {
+            address: verified.address().clone(),
+            identity: verified.fingerprint(),
+        };
+        let sender = Sender {
+            address: &self.address,
+            device: self.device,
+            key: &self.key,
+            list_version: self.account.list_version(),
+            list_digest: self.account.list_digest(),
+        };
+        let id = MessageId::make().unwrap();
+        let sealed = envelope::seal(sender, id, Kind::Mail, vec![recipient], content, Timestamp::now()).unwrap();
+        let wraps = account
+            .prekeys
+            .iter()
+            .map(|handed| {
+                Wrap::make(
+                    &sealed.key,
+                    &sealed.header,
+                    &handed.verify(&verified, 0, Timestamp::now()).unwrap(),
+                )
+                .unwrap()
+            })
+            .collect();
+        (sealed, wraps)
+    }
+
+    /// Deposits these parts.
+    pub async fn deposit(&self, header: &[u8], wraps: &[Wrap], payload: &[u8]) -> Response {
+        let deposit = Deposit {
+            header: header.to_vec().into(),
+            wraps: wraps.to_vec(),
+            payload: payload.to_vec().into(),
+        };
+        self.post(path::DEPOSITS, cbor::encode(&deposit)).await
+    }
+
+    /// Deposits these parts, and the relay takes them.
+    pub async fn deposit_accepted(&self, header: &[u8], wraps: &[Wrap], payload: &[u8]) -> DepositAnswer {
+        let answer = self.deposit(header, wraps, payload).await;
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Posts these bytes to `path`.
+    pub async fn post(&self, path: &str, body: Vec<u8>) -> Response {
+        post(&self.client, &self.url, path, body, &self.token).await
+    }
+
+    /// The entries after `cursor`.
+    pub async fn page(&self, cursor: Cursor) -> SequencePage {
+        let url = format!(
+            "{}{}?number={}&hash={}&wait_seconds=0",
+            self.url,
+            path::SEQUENCE,
+            cursor.number,
+            cursor.hash
+        );
+        let answer = self.client.get(url).bearer_auth(&self.token).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        cbor::decode(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    async fn keys(&self, of: &str) -> KeysAnswer {
+        let request = serde_json::to_vec(&KeysRequest {
+            accounts: vec![address(of)],
+            prekeys: PrekeyWish::OneTime,
+        })
+        .unwrap();
+        let url = format!("{}{}", self.url, path::KEYS);
+        let answer = self
+            .client
+            .post(url)
+            .header("content-type", "application/json")
+            .bearer_auth(&self.token)
+            .body(request)
+            .send()
+            .await
+            .unwrap();
+        cbor::decode(&answer.bytes().await.unwrap()).unwrap()
+    }
+}
+
+async fn post(client: &Client, url: &str, path: &str, body: Vec<u8>, token: &str) -> Response {
+    let request = client
+        .post(format!("{url}{path}"))
+        .header("content-type", api::BINARY)
+        .body(body);
+    let request = if token.is_empty() {
+        request
+    } else {
+        request.bearer_auth(token)
+    };
+    request.send().await.unwrap()
+}
+
+async fn json<T: serde::de::DeserializeOwned>(request: reqwest::RequestBuilder) -> T {
+    let answer = request.send().await.unwrap();
+    serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+}

@@ -1,0 +1,14 @@
+//! Whole-system scenarios over real sockets and real files. The oracle of each: exactly once in the recipient's store,
+//! or a notice at the sender.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a scenario that goes wrong is a failed test"
+)]
+
+mod faults;
+mod hostile;
+mod mail;
+mod withdrawal;
