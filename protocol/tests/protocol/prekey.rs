@@ -191,7 +191,12 @@ fn handed_refused(lea: &Person, upload: &BatchUpload) -> Vec<Value> {
         with_leaf("a path without its last step", &|leaf| {
             leaf.path.pop();
         }),
-        with_leaf("a path with one step more", &|leaf| leaf.path.push(Digest::ZERO)),
+        with_leaf("a path with one step more at the root", &|leaf| {
+            leaf.path.push(Digest::ZERO);
+        }),
+        with_leaf("a path with one step more at the leaf", &|leaf| {
+            leaf.path.insert(0, Digest::ZERO);
+        }),
         with_leaf("the steps the other way round", &|leaf| leaf.path.reverse()),
         with_leaf("another key", &|leaf| leaf.key = prekey_secret(0x5E).public().unwrap()),
         with_signed(
