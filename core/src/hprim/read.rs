@@ -556,6 +556,7 @@ impl<'a> FileReader<'a> {
         let mut text = Vec::new();
         let mut lab: Option<Lab> = None;
         let mut blanks = 0usize;
+        let mut has_result = false;
         for line in body {
             if line.marker == Some(Marker::Lab) {
                 self.note_exactness(line);
@@ -586,16 +587,17 @@ impl<'a> FileReader<'a> {
                     .note(Deviation::BlankLineInResults, line.number.saturating_sub(1));
                 blanks = 0;
             }
-            let lab_line = self.read_lab_line(content, line.number, lab);
+            let lab_line = self.read_lab_line(content, line.number, !has_result);
+            has_result |= matches!(lab_line, LabLine::Result(_));
             lab.lines.push(lab_line);
         }
         (tidy_lines(&text, String::as_str).join("\n"), lab)
     }
 
-    fn read_lab_line(&mut self, content: String, number: usize, above: &Lab) -> LabLine {
+    fn read_lab_line(&mut self, content: String, number: usize, is_first: bool) -> LabLine {
         match marked(&content) {
             Some((Prefix::Tex, text)) => LabLine::Text(text.to_owned()),
-            Some((Prefix::Res, line)) => LabLine::Result(Box::new(self.read_result(line, number, above))),
+            Some((Prefix::Res, line)) => LabLine::Result(Box::new(self.read_result(line, number, is_first))),
             None => {
                 self.warnings.note(Deviation::UnmarkedLabLine, number);
                 LabLine::Text(content)
@@ -603,7 +605,7 @@ impl<'a> FileReader<'a> {
         }
     }
 
-    fn read_result(&mut self, line: &str, number: usize, above: &Lab) -> LabResult {
+    fn read_result(&mut self, line: &str, number: usize, is_first: bool) -> LabResult {
         // One more than is kept tells a trailing separator from a field too many.
         let fields: Vec<&str> = line.splitn(FIELDS.saturating_add(2), '|').collect();
         match fields.get(FIELDS..).unwrap_or_default() {
@@ -628,7 +630,6 @@ impl<'a> FileReader<'a> {
                 self.warnings.note(Deviation::DecimalComma, number);
             }
         }
-        let is_first = !above.lines.iter().any(|line| matches!(line, LabLine::Result(_)));
         if result.continues() && is_first {
             self.warnings.note(Deviation::OrphanContinuation, number);
         }
