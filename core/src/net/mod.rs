@@ -18,18 +18,22 @@ use protocol::cbor::{self, Format};
 use protocol::problem::{self, Code, Problem};
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::sign::Purpose;
-use protocol::{Address, MessageId, Timestamp};
+use protocol::{Address, MessageId, Timestamp, limits};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::account::Account;
 use crate::error::Error;
 use token::Tokens;
 
-/// A request that got no answer after this long is given up, and repeated later; a long poll has its wait on top.
+/// A request that got no answer after this long, or an answer that stood still for as long, is given up and repeated
+/// later; what a long poll waits and a large body needs comes on top.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The slowest line on which a large body is still waited for: a bad mobile one, in bytes a second.
+const SLOWEST_LINE: usize = 2_048;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest JSON answer.
 const JSON_BYTES: usize = 256 * 1024;
@@ -161,13 +165,14 @@ impl Relay {
             ("hash", cursor.hash.to_string()),
             ("wait_seconds", wait_seconds.to_string()),
         ];
-        let timeout = ANSWER_TIMEOUT.saturating_add(Duration::from_secs(wait_seconds.into()));
+        let patience = ANSWER_TIMEOUT.saturating_add(Duration::from_secs(wait_seconds.into()));
         let request = || {
             self.request(Method::GET, path::SEQUENCE)
                 .query(&parameters)
-                .timeout(timeout)
+                .timeout(patience.saturating_add(transfer_time(limits::PAGE_BYTES_MAX)))
         };
-        binary(self.authorised(account, request).await?).await
+        let head = timeout(patience, self.authorised(account, request));
+        binary(head.await.map_err(|_| Error::Network("timeout"))??).await
     }
 
     pub(crate) async fn acknowledge(&self, account: &Account, cursor: Cursor) -> Result<(), Error> {
@@ -286,17 +291,30 @@ async fn binary<T: Format>(answer: Response) -> Result<T, Error> {
 /// The body of an answer, refused as soon as it passes `limit`.
 async fn bytes(mut answer: Response, limit: usize) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
-    while let Some(part) = answer.chunk().await.map_err(|error| network_error(&error))? {
+    loop {
+        let part = timeout(ANSWER_TIMEOUT, answer.chunk())
+            .await
+            .map_err(|_| Error::Network("timeout"))?;
+        let Some(part) = part.map_err(|error| network_error(&error))? else {
+            return Ok(body);
+        };
         if body.len().saturating_add(part.len()) > limit {
             return Err(Error::Network("answer-too-large"));
         }
         body.extend_from_slice(&part);
     }
-    Ok(body)
 }
 
 fn binary_body(request: RequestBuilder, body: Vec<u8>) -> RequestBuilder {
-    request.header(header::CONTENT_TYPE, api::BINARY).body(body)
+    let patience = ANSWER_TIMEOUT.saturating_add(transfer_time(body.len()));
+    request
+        .header(header::CONTENT_TYPE, api::BINARY)
+        .timeout(patience)
+        .body(body)
+}
+
+fn transfer_time(bytes: usize) -> Duration {
+    Duration::from_secs(u64::try_from(bytes / SLOWEST_LINE).unwrap_or(u64::MAX))
 }
 
 fn network_error(error: &reqwest::Error) -> Error {
