@@ -1,0 +1,219 @@
+//! HPRIM: random documents come back as they were written, random bytes do no harm. Rule by rule: `hprim`.
+
+use jiff::civil::{Date, date};
+use pli_core::hprim::{
+    Charset, Document, Fields, Flag, Header, Lab, LabLine, LabResult, LineEnd, Party, ResultKind, ResultStatus,
+    WriteOptions, read, write,
+};
+use proptest::prelude::*;
+
+use crate::hprim::fixture;
+use crate::seeds;
+
+/// Characters of ISO-8859-1 that no run of can be taken for UTF-8: its bytes 80 to BF are left out.
+const LATIN: &str = "[ -{}~À-ÿ]";
+
+fn word(longest: usize) -> impl Strategy<Value = String> {
+    proptest::string::string_regex(&format!("{LATIN}{{0,{longest}}}"))
+        .unwrap()
+        .prop_map(|text| text.trim().to_owned())
+}
+
+fn any_date() -> impl Strategy<Value = Date> {
+    (1850i16..=2199, 1i8..=12, 1i8..=28).prop_map(|(year, month, day)| date(year, month, day))
+}
+
+fn party() -> impl Strategy<Value = Party> {
+    ("[A-Z0-9]{0,10}", word(30)).prop_map(|(code, name)| Party { code, name })
+}
+
+prop_compose! {
+    fn header()(
+        patient_code in "[A-Z0-9]{0,10}",
+        surname in "[A-ZÀ-Ý][A-ZÀ-Ý ]{0,40}[A-ZÀ-Ý]",
+        given in word(50),
+        street in word(30),
+        street2 in word(30),
+        place in prop_oneof![
+            Just(("", "")), Just(("28000", "CHARTRES")), Just(("2A004", "AJACCIO")), Just(("", "LE HAVRE")),
+        ],
+        birth_date in any_date(),
+        nir in prop_oneof![Just(""), Just("2510328085042"), Just("2510328085042 01"), Just("néant")],
+        file_number in word(20),
+        document_date in proptest::option::of(any_date()),
+        sender in party(),
+        addressee in party(),
+    ) -> Header {
+        Header::from_fields(&Fields {
+            patient_code, surname, given, street: [street, street2],
+            postcode: place.0.to_owned(), town: place.1.to_owned(),
+            birth_date: Some(birth_date), nir: nir.to_owned(), file_number, document_date, sender, addressee,
+        })
+    }
+}
+
+fn field() -> impl Strategy<Value = String> {
+    proptest::string::string_regex("[ -{}~À-ÿ]{0,12}").unwrap()
+}
+
+prop_compose! {
+    fn result()(
+        texts in proptest::array::uniform10(field()),
+        kind in "[NACZ]?", flag in "[LHNZ]{0,2}", status in "[FRCZ]?",
+    ) -> LabLine {
+        let [label, code, value, unit, low, high, value2, unit2, low2, high2] = texts;
+        LabLine::Result(Box::new(LabResult {
+            label, code, value, unit, low, high, value2, unit2, low2, high2,
+            kind: ResultKind::read(&kind), flag: Flag::read(&flag), status: ResultStatus::read(&status),
+        }))
+    }
+}
+
+fn lab() -> impl Strategy<Value = Lab> {
+    let line = prop_oneof![field().prop_map(LabLine::Text), result()];
+    proptest::collection::vec(line, 0..6).prop_map(|lines| Lab { lines })
+}
+
+prop_compose! {
+    fn document()(
+        header in header(),
+        lines in proptest::collection::vec(word(60), 0..8),
+        lab in proptest::option::of(lab()),
+    ) -> Document {
+        let text = lines.join("\n").trim_matches('\n').to_owned();
+        Document { header, text, lab }
+    }
+}
+
+fn options() -> impl Strategy<Value = WriteOptions> {
+    let charset = prop_oneof![
+        Just(Charset::Iso8859_1),
+        Just(Charset::Windows1252),
+        Just(Charset::Utf8),
+        Just(Charset::Utf8Bom)
+    ];
+    let line_end = prop_oneof![
+        Just(LineEnd::CrLf),
+        Just(LineEnd::Lf),
+        Just(LineEnd::Cr),
+        Just(LineEnd::LfCr)
+    ];
+    (charset, line_end).prop_map(|(charset, line_end)| WriteOptions { charset, line_end })
+}
+
+/// Documents of any text at all: control characters, separators, markers.
+fn hostile() -> impl Strategy<Value = Document> {
+    let text = || {
+        prop_oneof![
+            any::<String>(),
+            "[\\x00-\\xFF]{0,20}",
+            proptest::sample::select(vec![
+                "****FIN****",
+                " ****finfichier**** ",
+                "****LAB****",
+                "RES|a",
+                " TEX|b",
+                "H|~^\\&",
+                "#BINASCII1#",
+                "\r\n",
+                "x\ny",
+                "\u{feff}",
+                "01/01/1990",
+                "\u{85}",
+            ])
+            .prop_map(str::to_owned),
+        ]
+    };
+    let lines = proptest::array::uniform12(text());
+    let lab = proptest::collection::vec((text(), text(), text()), 0..4).prop_map(|lines| {
+        let line = |(label, value, kind): (String, String, String)| {
+            let kind = ResultKind::Other(kind);
+            [
+                LabLine::Text(label.clone()),
+                LabLine::Result(Box::new(LabResult {
+                    label,
+                    value,
+                    kind,
+                    ..LabResult::default()
+                })),
+            ]
+        };
+        Lab {
+            lines: lines.into_iter().flat_map(line).collect(),
+        }
+    });
+    (
+        lines,
+        proptest::collection::vec(text(), 0..6),
+        proptest::option::of(lab),
+    )
+        .prop_map(|(mut lines, text, lab)| {
+            // A document without a word is none.
+            lines[1].push('S');
+            Document {
+                header: Header::from_lines(lines),
+                text: text.join("\n"),
+                lab,
+            }
+        })
+}
+
+proptest! {
+    #![proptest_config(seeds::cases(512))]
+
+    #[test]
+    fn what_is_written_reads_back_the_same(
+        documents in proptest::collection::vec(document(), 1..4),
+        options in options(),
+    ) {
+        let written = write(&documents, &options);
+        let again = read(&written.bytes).unwrap();
+        prop_assert!(again.documents == documents, "{:?}", String::from_utf8_lossy(&written.bytes));
+        prop_assert_eq!(again.line_end, options.line_end);
+        prop_assert_eq!(again.stray.as_str(), "");
+        let joined: Vec<u8> = again.ranges.iter().flat_map(|range| &written.bytes[range.clone()]).copied().collect();
+        let end = [b"****FINFICHIER****", options.line_end.bytes()].concat();
+        prop_assert!(written.bytes.ends_with(&[joined, end].concat()));
+    }
+
+    #[test]
+    fn any_document_at_all_stays_one_document(
+        documents in proptest::collection::vec(hostile(), 1..4),
+        options in options(),
+    ) {
+        let written = write(&documents, &options);
+        let again = read(&written.bytes).unwrap();
+        prop_assert_eq!(again.documents.len(), documents.len());
+        prop_assert_eq!(again.stray.as_str(), "");
+    }
+
+    #[test]
+    fn any_bytes_at_all_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let _ = read(&bytes);
+    }
+
+    #[test]
+    fn broken_files_are_read_or_refused(
+        name in proptest::sample::select(vec!["strict.hpr", "lab-loose.hpr", "two-documents.hpr", "windows-1252.hpr"]),
+        edits in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0u8..3), 1..20),
+    ) {
+        let mut bytes = fixture(name);
+        for (place, byte, kind) in edits {
+            let place = place.index(bytes.len());
+            match kind {
+                0 => bytes[place] = byte,
+                1 => bytes.insert(place, byte),
+                _ => { bytes.remove(place); }
+            }
+        }
+        if let Ok(reading) = read(&bytes) {
+            prop_assert!(!reading.documents.is_empty());
+            prop_assert_eq!(reading.documents.len(), reading.ranges.len());
+            for range in &reading.ranges {
+                prop_assert!(bytes.get(range.clone()).is_some());
+            }
+            let strict = write(&reading.documents, &WriteOptions::default());
+            prop_assert!(!strict.bytes.contains(&b'\0'));
+        }
+    }
+}
