@@ -1,15 +1,14 @@
 //! Encryption of content in chunks of 16 KiB, as `c2sp.org/chunked-encryption@v1` with SHA-256 and `AEAD_AES_256_GCM`.
 //! See `docs/protocol/payload.md`; who gets the key is [`crate::seal`]'s.
 
-use std::fmt;
-
 use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
 use hkdf::Hkdf;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
+use crate::bytes::secret_bytes;
 use crate::seal::SealError;
 
 /// Length of a chunk, in bytes; the last one is shorter.
@@ -20,42 +19,9 @@ const COMMITMENT: usize = 32;
 const NONCE: usize = 12;
 const INFO: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
 
-/// The input key of one message.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct ContentKey([u8; 32]);
-
-impl ContentKey {
-    /// Length in bytes.
-    pub const LEN: usize = 32;
-
-    /// A fresh key.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the system's random source does.
-    pub fn make() -> Result<Self, getrandom::Error> {
-        let mut bytes = Zeroizing::new([0; Self::LEN]);
-        getrandom::fill(bytes.as_mut_slice())?;
-        Ok(Self(*bytes))
-    }
-
-    /// The key with these bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
-        Self(*bytes)
-    }
-
-    /// Its bytes: a secret.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ContentKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ContentKey")
-    }
+secret_bytes! {
+    /// The input key of one message.
+    ContentKey, 32
 }
 
 /// Encrypts `plaintext` under a fresh salt.

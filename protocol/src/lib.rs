@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod api;
+mod bytes;
 pub mod cbor;
 pub mod chunked;
 pub mod envelope;

@@ -1,18 +1,14 @@
 //! Sealing a content key to one device: HPKE (RFC 9180) with X-Wing, HKDF-SHA256 and AES-256-GCM.
 //! See `docs/protocol/wrap.md`; the content itself is sealed by [`crate::chunked`].
 
-use std::fmt;
-
 use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
 use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, Serializable as _};
-use minicbor::decode::Error as DecodeError;
-use minicbor::encode::{Error as EncodeError, Write};
-use minicbor::{Decode, Decoder, Encode, Encoder};
 use thiserror::Error;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
+use crate::bytes::{public_bytes, secret_bytes};
 use crate::chunked::ContentKey;
 
 /// Length of an encapsulated key, in bytes.
@@ -20,82 +16,17 @@ const ENCAPSULATED: usize = 1_120;
 /// Length of a sealed content key: 32 bytes and a tag of 16.
 const SEALED: usize = 48;
 
-/// The public half of a prekey: an X-Wing key of 1,216 bytes.
-#[derive(Clone, Eq, PartialEq)]
-pub struct PrekeyPublic(Vec<u8>);
-
-impl PrekeyPublic {
-    /// Length in bytes.
-    pub const LEN: usize = 1_216;
-
-    /// Its bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
+public_bytes! {
+    /// The public half of a prekey: an X-Wing key of 1,216 bytes.
+    PrekeyPublic, 1_216, SealError::Key => SealError
 }
 
-impl TryFrom<&[u8]> for PrekeyPublic {
-    type Error = SealError;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, SealError> {
-        if bytes.len() == Self::LEN {
-            Ok(Self(bytes.to_vec()))
-        } else {
-            Err(SealError::Key)
-        }
-    }
+secret_bytes! {
+    /// The private half of a prekey: X-Wing's seed of 32 bytes.
+    PrekeySecret, 32
 }
-
-impl fmt::Debug for PrekeyPublic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PrekeyPublic")
-    }
-}
-
-impl<C> Encode<C> for PrekeyPublic {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        e.bytes(&self.0)?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for PrekeyPublic {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        Self::try_from(d.bytes()?).map_err(DecodeError::custom)
-    }
-}
-
-/// The private half of a prekey: X-Wing's seed of 32 bytes.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct PrekeySecret([u8; 32]);
 
 impl PrekeySecret {
-    /// Length in bytes.
-    pub const LEN: usize = 32;
-
-    /// A fresh prekey.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the system's random source does.
-    pub fn make() -> Result<Self, getrandom::Error> {
-        let mut bytes = Zeroizing::new([0; Self::LEN]);
-        getrandom::fill(bytes.as_mut_slice())?;
-        Ok(Self(*bytes))
-    }
-
-    /// The prekey with these bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
-        Self(*bytes)
-    }
-
-    /// Its bytes: a secret.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
-    }
-
     /// The public half.
     ///
     /// # Errors
@@ -111,49 +42,9 @@ impl PrekeySecret {
     }
 }
 
-impl fmt::Debug for PrekeySecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PrekeySecret")
-    }
-}
-
-/// A content key sealed to one prekey: X-Wing's encapsulated key, then the sealed key; 1,168 bytes.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SealedKey(Vec<u8>);
-
-impl SealedKey {
-    /// Length in bytes.
-    pub const LEN: usize = ENCAPSULATED + SEALED;
-
-    /// Its bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl TryFrom<&[u8]> for SealedKey {
-    type Error = SealError;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, SealError> {
-        if bytes.len() == Self::LEN {
-            Ok(Self(bytes.to_vec()))
-        } else {
-            Err(SealError::Opening)
-        }
-    }
-}
-
-impl<C> Encode<C> for SealedKey {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        e.bytes(&self.0)?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for SealedKey {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        Self::try_from(d.bytes()?).map_err(DecodeError::custom)
-    }
+public_bytes! {
+    /// A content key sealed to one prekey: X-Wing's encapsulated key, then the sealed key; 1,168 bytes.
+    SealedKey, ENCAPSULATED + SEALED, SealError::Opening => SealError
 }
 
 /// Seals `key` to `prekey`; only the same `info` opens it.

@@ -5,14 +5,12 @@
 use std::fmt;
 
 use ed25519_dalek::Signer as _;
-use minicbor::decode::Error as DecodeError;
-use minicbor::encode::{Error as EncodeError, Write};
-use minicbor::{Decode, Decoder, Encode, Encoder};
 use ml_dsa::signature::Keypair as _;
 use ml_dsa::{EncodedSignature, EncodedVerifyingKey, MlDsa65};
-use subtle::ConstantTimeEq as _;
 use thiserror::Error;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
+
+use crate::bytes::{public_bytes, secret_bytes};
 
 const ED25519_KEY: usize = 32;
 const ED25519_SIGNATURE: usize = 64;
@@ -59,31 +57,9 @@ pub struct SigningKey {
     ml_dsa: ml_dsa::SigningKey<MlDsa65>,
 }
 
-/// The secret that a signing key is stored as: Ed25519's seed, then ML-DSA's.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Seed([u8; 64]);
-
-impl Seed {
-    /// Length in bytes.
-    pub const LEN: usize = 64;
-
-    /// The seed with these bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
-        Self(*bytes)
-    }
-
-    /// Its bytes: a secret.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Seed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Seed")
-    }
+secret_bytes! {
+    /// The secret that a signing key is stored as: Ed25519's seed, then ML-DSA's.
+    Seed, 64
 }
 
 impl SigningKey {
@@ -93,9 +69,7 @@ impl SigningKey {
     ///
     /// Fails when the system's random source does.
     pub fn make() -> Result<Self, getrandom::Error> {
-        let mut bytes = Zeroizing::new([0; Seed::LEN]);
-        getrandom::fill(bytes.as_mut_slice())?;
-        Ok(Self::derive(&Seed::from_bytes(&bytes)))
+        Ok(Self::derive(&Seed::make()?))
     }
 
     /// The key of a seed.
@@ -103,7 +77,7 @@ impl SigningKey {
     pub fn derive(seed: &Seed) -> Self {
         let mut ed25519 = Zeroizing::new([0; 32]);
         let mut ml_dsa = Zeroizing::new(ml_dsa::Seed::default());
-        let (first, second) = seed.0.split_at(32);
+        let (first, second) = seed.as_bytes().split_at(32);
         ed25519.copy_from_slice(first);
         ml_dsa.copy_from_slice(second);
         Self {
@@ -155,20 +129,12 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// A verifying key: Ed25519's 32 bytes, then ML-DSA-65's 1,952.
-#[derive(Clone, Eq, PartialEq)]
-pub struct VerifyingKey(Vec<u8>);
+public_bytes! {
+    /// A verifying key: Ed25519's 32 bytes, then ML-DSA-65's 1,952.
+    VerifyingKey, ED25519_KEY + ML_DSA_KEY, SignatureError => SignatureError
+}
 
 impl VerifyingKey {
-    /// Length in bytes.
-    pub const LEN: usize = ED25519_KEY + ML_DSA_KEY;
-
-    /// Its bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
     /// Checks that both halves of `signature` were made for `purpose` over `message`.
     ///
     /// # Errors
@@ -197,83 +163,10 @@ impl VerifyingKey {
     }
 }
 
-impl TryFrom<&[u8]> for VerifyingKey {
-    type Error = SignatureError;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, SignatureError> {
-        if bytes.len() == Self::LEN {
-            Ok(Self(bytes.to_vec()))
-        } else {
-            Err(SignatureError)
-        }
-    }
+public_bytes! {
+    /// A signature: Ed25519's 64 bytes, then ML-DSA-65's 3,309.
+    Signature, ED25519_SIGNATURE + ML_DSA_SIGNATURE, SignatureError => SignatureError
 }
-
-impl fmt::Debug for VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VerifyingKey")
-    }
-}
-
-/// A signature: Ed25519's 64 bytes, then ML-DSA-65's 3,309.
-#[derive(Clone)]
-pub struct Signature(Vec<u8>);
-
-impl Signature {
-    /// Length in bytes.
-    pub const LEN: usize = ED25519_SIGNATURE + ML_DSA_SIGNATURE;
-
-    /// Its bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl TryFrom<&[u8]> for Signature {
-    type Error = SignatureError;
-
-    fn try_from(bytes: &[u8]) -> Result<Self, SignatureError> {
-        if bytes.len() == Self::LEN {
-            Ok(Self(bytes.to_vec()))
-        } else {
-            Err(SignatureError)
-        }
-    }
-}
-
-impl fmt::Debug for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Signature")
-    }
-}
-
-impl PartialEq for Signature {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for Signature {}
-
-macro_rules! as_byte_string {
-    ($name:ident) => {
-        impl<C> Encode<C> for $name {
-            fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-                e.bytes(&self.0)?.ok()
-            }
-        }
-
-        impl<'b, C> Decode<'b, C> for $name {
-            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-                Self::try_from(d.bytes()?).map_err(DecodeError::custom)
-            }
-        }
-    };
-}
-
-as_byte_string!(Signature);
-as_byte_string!(VerifyingKey);
 
 /// A key or signature that is malformed, or a signature that does not verify.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
