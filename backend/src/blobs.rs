@@ -77,25 +77,32 @@ impl Blobs {
     }
 
     /// Removes every file that is neither being deposited nor named by a row; tells how many.
+    ///
+    /// The first row is looked at after the last file: rows read in one snapshot from then on are all there are.
     pub(crate) fn sweep<E: From<io::Error>>(&self, is_named: impl Fn(&str) -> Result<bool, E>) -> Result<u32, E> {
         let mut swept = 0_u32;
-        for file in fs::read_dir(&self.folder)? {
-            let file = file?;
-            let name = file.file_name().to_string_lossy().into_owned();
-            let blob = name.strip_suffix(PART).unwrap_or(&name);
-            // In this order: what is no longer pending is decided, so that the row is there if it ever will be.
-            let pending = self
-                .pending
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(blob);
-            if pending || (blob == name && is_named(blob)?) {
+        for name in self.not_pending()? {
+            if !name.ends_with(PART) && is_named(&name)? {
                 continue;
             }
-            fs::remove_file(file.path())?;
+            self.remove(&[name]);
             swept = swept.saturating_add(1);
         }
         Ok(swept)
+    }
+
+    /// The files whose deposit is decided: their rows are there if they ever will be.
+    fn not_pending(&self) -> io::Result<Vec<String>> {
+        let mut decided = Vec::new();
+        for file in fs::read_dir(&self.folder)? {
+            let name = file?.file_name().to_string_lossy().into_owned();
+            let blob = name.strip_suffix(PART).unwrap_or(&name);
+            let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            if !pending.contains(blob) {
+                decided.push(name);
+            }
+        }
+        Ok(decided)
     }
 }
 
@@ -133,6 +140,33 @@ impl Drop for PendingBlob {
             .remove(&self.name);
         if !self.adopted {
             tracing::debug!("a payload without a row is left for the sweep");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn what_is_committed_while_the_sweep_looks_at_rows_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(Blobs::open(folder.path()).unwrap());
+        let without_row = blobs.store(b"decided").unwrap();
+        drop(without_row);
+        let on_their_way: Vec<_> = (0..50).map(|_| blobs.store(b"on its way").unwrap()).collect();
+        let names: Vec<_> = on_their_way.iter().map(|blob| blob.name().to_owned()).collect();
+        let on_their_way = RefCell::new(on_their_way);
+        // The rows are read in a snapshot from before those commits: it names none of them.
+        let swept = blobs.sweep(|_| {
+            on_their_way.take().into_iter().for_each(PendingBlob::adopt);
+            Ok::<_, io::Error>(false)
+        });
+        assert_eq!(swept.unwrap(), 1);
+        for name in names {
+            assert_eq!(blobs.load(&name).unwrap(), b"on its way");
         }
     }
 }

@@ -175,7 +175,7 @@ pub struct DirectoryEntry {
     /// Town of the place of practice.
     #[serde(default)]
     pub town: String,
-    /// Whether the account has a device.
+    /// Whether mail can be sealed to it now: it has a device, and that one was not away until its prekeys ended.
     pub reachable: bool,
 }
 

@@ -46,23 +46,24 @@ pub(super) async fn enrol(
         return Ok(axum::Json(Enrolled { device }));
     }
     prekeys::check_dates(&verified.root, now)?;
+    // Counted before it is weighed, or many at once would all be weighed; what was no wrong code is given back.
     let tries = &app.doors().activation;
-    if !tries.is_open(address.as_str().as_bytes()) {
+    if !tries.take(address.as_str().as_bytes(), 1) {
         return Err(Refusal::new(Code::Throttled, "too many wrong activation codes"));
     }
     let end = app
         .storage()
         .write(move |connection, _| accounts::enrol(connection, &verified, now))
-        .await?;
-    match end {
+        .await;
+    if !matches!(end, Ok(EnrolmentEnd::WrongCode)) {
+        tries.give_back(address.as_str().as_bytes(), 1);
+    }
+    match end? {
         EnrolmentEnd::Enrolled => {
             tracing::info!("an account enrolled");
             Ok(axum::Json(Enrolled { device }))
         }
-        EnrolmentEnd::WrongCode => {
-            tries.take(address.as_str().as_bytes(), 1);
-            Err(Refusal::new(Code::ActivationRefused, ""))
-        }
+        EnrolmentEnd::WrongCode => Err(Refusal::new(Code::ActivationRefused, "")),
     }
 }
 
@@ -72,15 +73,16 @@ pub(super) async fn challenge(
     Json(request): Json<ChallengeRequest>,
 ) -> Result<axum::Json<ChallengeAnswer>, Refusal> {
     let device = request.device;
-    if !app.doors().tokens.take(device.as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
     let known = app
         .storage()
         .read(move |connection| accounts::find_device(connection, &device))
         .await?;
+    // Before the limit: devices that nobody knows must not use up its keys.
     if known.is_none() {
         return Err(Refusal::new(Code::DeviceUnknown, ""));
+    }
+    if !app.doors().tokens.take(device.as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
     }
     let challenge = app
         .tokens()

@@ -11,7 +11,9 @@ use super::accounts::damaged;
 
 const COLUMNS: &str = "directory_entry.address, given, surname, profession, specialty, postcode, town,
     EXISTS (SELECT 1 FROM account JOIN device ON device.account = account.id
-            WHERE account.address = directory_entry.address)";
+            JOIN prekey_batch ON prekey_batch.device = device.id
+            WHERE account.address = directory_entry.address
+            AND prekey_batch.not_after >= CAST(unixepoch('subsec') * 1000 AS INTEGER))";
 
 /// Words of a query beyond this many are not looked at.
 const QUERY_WORDS: usize = 8;

@@ -31,7 +31,7 @@ const READERS: usize = 4;
 pub(crate) struct Storage {
     path: PathBuf,
     readers: Arc<Mutex<Vec<Connection>>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     writer: Writer,
 }
 
@@ -45,7 +45,7 @@ impl Storage {
         Ok(Self {
             path: path.to_owned(),
             readers: Arc::new(Mutex::new(readers)),
-            permits: Semaphore::new(READERS),
+            permits: Arc::new(Semaphore::new(READERS)),
             writer: Writer::start(writing, bus, blobs)?,
         })
     }
@@ -56,7 +56,8 @@ impl Storage {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     {
-        let _permit = self.permits.acquire().await.map_err(|_| StorageError::Stopped)?;
+        let permits = Arc::clone(&self.permits);
+        let permit = permits.acquire_owned().await.map_err(|_| StorageError::Stopped)?;
         let readers = Arc::clone(&self.readers);
         let path = self.path.clone();
         let task = move || {
@@ -67,6 +68,8 @@ impl Storage {
             };
             let answer = in_snapshot(&reader, job);
             readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            // Only now, even if the caller has gone away: no more connections are opened than there are permits.
+            drop(permit);
             answer
         };
         tokio::task::spawn_blocking(task)

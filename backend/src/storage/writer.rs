@@ -1,6 +1,7 @@
 //! The one thread that writes. Jobs that wait share a transaction, each within a savepoint, so that one that is
 //! refused leaves the others alone; they are answered after the commit.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -135,7 +136,8 @@ fn work(connection: &Connection, mut jobs: mpsc::Receiver<Job>, commits: &Atomic
     }
 }
 
-/// Runs one job within a savepoint. `None` when the database could not make one: the job is dropped, which answers it.
+/// Runs one job within a savepoint. `None` when the database could not make one, or the job panicked: it is dropped,
+/// which answers it.
 fn run_apart(
     connection: &Connection,
     job: Job,
@@ -156,7 +158,9 @@ fn run_apart(
         return None;
     }
     let mut effects = Effects::default();
-    let (stays, reply) = job(connection, &mut effects);
+    // A defect of one job is not to end the thread that writes for all.
+    let ran = panic::catch_unwind(AssertUnwindSafe(|| job(connection, &mut effects)));
+    let (stays, reply) = ran.map_or((false, None), |(stays, reply)| (stays, Some(reply)));
     let ended = if stays {
         statement("RELEASE job")
     } else {
@@ -169,5 +173,38 @@ fn run_apart(
         all.orphans.append(&mut effects.orphans);
         adopted.extend(effects.adopted);
     }
-    Some(reply)
+    if reply.is_none() {
+        tracing::error!("a job of the relay's database panicked");
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_panics_leaves_nothing_and_the_next_ones_are_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(Blobs::open(&folder.path().join("blobs")).unwrap());
+        let connection = super::super::connection::open(&folder.path().join("relay.db")).unwrap();
+        connection.execute_batch("CREATE TABLE seen (job INTEGER)").unwrap();
+        let writer = Writer::start(connection, Arc::default(), blobs).unwrap();
+        let insert = |job: i64| {
+            move |connection: &Connection, _: &mut Effects| {
+                connection.execute("INSERT INTO seen (job) VALUES (?1)", [job])?;
+                assert_ne!(job, 2, "a defect");
+                Ok(())
+            }
+        };
+        let (first, second, third) = tokio::join!(writer.run(insert(1)), writer.run(insert(2)), writer.run(insert(3)),);
+        assert!(first.is_ok() && third.is_ok());
+        assert!(matches!(second, Err(StorageError::Stopped)));
+        let seen = writer.run(|connection, _| {
+            let sum = connection.query_row("SELECT sum(job) FROM seen", [], |row| row.get::<_, i64>(0))?;
+            Ok(sum)
+        });
+        assert_eq!(seen.await.unwrap(), 4);
+        writer.close().await;
+    }
 }
