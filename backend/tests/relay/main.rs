@@ -8,5 +8,13 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod activation;
+mod blobs;
+mod doors;
 mod journey;
+mod lifecycle;
+mod logs;
+mod prekeys;
+mod sequence;
+mod stream;
 mod support;

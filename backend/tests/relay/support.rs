@@ -1,13 +1,12 @@
 //! A relay in a folder of its own, and phones that hold just enough keys to speak to it.
 
-#![allow(dead_code, reason = "more subjects follow")]
-
 use std::io::Cursor as Bytes;
 use std::net::SocketAddr;
 
 use backend::limits::Limits;
 use backend::{Relay, RelayConfig, Running, Tls, Tuning, admin};
 use data_encoding::BASE64;
+use futures_util::{SinkExt as _, StreamExt as _};
 use protocol::api::{self, path};
 use protocol::cbor::{self, Format};
 use protocol::envelope::{self, Deposit, Header, Kind, Sender, Wrap};
@@ -19,6 +18,9 @@ use protocol::statement::StatedRecipient;
 use protocol::{Address, Code, DeviceId, Digest, MessageId, Problem, Timestamp, problem};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{self, Message, client::IntoClientRequest as _};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 pub(crate) const LEA: &str = "lea.petit@medical28.apicrypt.org";
 pub(crate) const PAUL: &str = "paul.noel@medical28.apicrypt.org";
@@ -70,6 +72,23 @@ impl TestRelay {
         Self::start_in(self.data, Tls::None, Tuning::default()).await
     }
 
+    /// Enrols the account with a batch of so many one-time prekeys.
+    pub(crate) async fn enrol_with(&self, address: &str, prekeys: u32) -> Phone {
+        let mut phone = Phone::make(address, prekeys);
+        let answer = self.send_enrolment(&phone, &self.code(address)).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        phone.token = self.token(&phone).await;
+        phone
+    }
+
+    /// Changes a row of the relay's database behind its back.
+    pub(crate) fn alter(&self, sql: &str) {
+        sqlcipher::link();
+        let database = rusqlite::Connection::open(self.data.path().join("relay.db")).unwrap();
+        database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+        assert_eq!(database.execute(sql, []).unwrap(), 1, "{sql}");
+    }
+
     pub(crate) fn code(&self, address: &str) -> String {
         admin::make_activation_code(self.data.path(), &address.parse().unwrap()).unwrap()
     }
@@ -80,11 +99,7 @@ impl TestRelay {
 
     /// Enrols the account and gets its device a token.
     pub(crate) async fn enrol(&self, address: &str) -> Phone {
-        let mut phone = Phone::make(address, 4);
-        let answer = self.send_enrolment(&phone, &self.code(address)).await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        phone.token = self.token(&phone).await;
-        phone
+        self.enrol_with(address, 4).await
     }
 
     pub(crate) async fn send_enrolment(&self, phone: &Phone, code: &str) -> Response {
@@ -128,18 +143,20 @@ impl TestRelay {
     }
 
     pub(crate) async fn keys(&self, phone: &Phone, accounts: &[&str], prekeys: api::PrekeyWish) -> api::KeysAnswer {
+        binary(self.ask_keys(phone, accounts, prekeys).await).await
+    }
+
+    pub(crate) async fn ask_keys(&self, phone: &Phone, accounts: &[&str], prekeys: api::PrekeyWish) -> Response {
         let request = api::KeysRequest {
             accounts: accounts.iter().map(|address| address.parse().unwrap()).collect(),
             prekeys,
         };
-        let answer = self
-            .request(Method::POST, path::KEYS)
+        self.request(Method::POST, path::KEYS)
             .bearer_auth(&phone.token)
             .json(&request)
             .send()
             .await
-            .unwrap();
-        binary(answer).await
+            .unwrap()
     }
 
     /// Seals `content` with fresh prekeys; recipients without a device get no wrap.
@@ -184,6 +201,41 @@ impl TestRelay {
         page.entries
     }
 
+    /// Entries after the cursor, waited for until there are some.
+    pub(crate) async fn news(&self, phone: &Phone, cursor: Cursor) -> Vec<Entry> {
+        loop {
+            let page: SequencePage = binary(self.poll(phone, cursor, 30).await).await;
+            if !page.entries.is_empty() {
+                return page.entries;
+            }
+        }
+    }
+
+    /// Opens a stream, or gives the code of the refusal.
+    pub(crate) async fn stream(&self, phone: &Phone, cursor: Cursor) -> Result<Stream, Code> {
+        let host = self.running.local_addr();
+        let url = format!(
+            "ws://{host}{}?number={}&hash={}",
+            path::STREAM,
+            cursor.number,
+            cursor.hash
+        );
+        let mut request = url.into_client_request().unwrap();
+        let token = format!("Bearer {}", phone.token).parse().unwrap();
+        request.headers_mut().insert("authorization", token);
+        let socket = TcpStream::connect(host).await.unwrap();
+        match client_async(request, socket).await {
+            Ok((stream, _)) => Ok(Stream(stream)),
+            Err(tungstenite::Error::Http(answer)) => {
+                assert_eq!(answer.headers()["content-type"], problem::MEDIA_TYPE);
+                let problem: Problem = serde_json::from_slice(answer.body().as_ref().unwrap()).unwrap();
+                assert_eq!(problem.status, answer.status().as_u16());
+                Err(problem.code)
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     pub(crate) async fn acknowledge(&self, phone: &Phone, cursor: Cursor) -> Response {
         self.request(Method::POST, path::ACKNOWLEDGEMENTS)
             .bearer_auth(&phone.token)
@@ -204,6 +256,46 @@ impl TestRelay {
 
     pub(crate) fn blob_count(&self) -> usize {
         std::fs::read_dir(self.data.path().join("blobs")).unwrap().count()
+    }
+}
+
+/// A device's stream; it answers pings while it is read.
+pub(crate) struct Stream(WebSocketStream<TcpStream>);
+
+impl Stream {
+    /// The next page.
+    pub(crate) async fn page(&mut self) -> Vec<Entry> {
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Binary(bytes) => return cbor::decode::<SequencePage>(&bytes).unwrap().entries,
+                Message::Ping(_) => (),
+                other => panic!("no page: {other:?}"),
+            }
+        }
+    }
+
+    /// What the relay says as it ends the stream.
+    pub(crate) async fn end(&mut self) -> (u16, String) {
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Close(Some(frame)) => return (frame.code.into(), frame.reason.to_string()),
+                Message::Ping(_) => (),
+                other => panic!("no end: {other:?}"),
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, message: Message) {
+        self.0.send(message).await.unwrap();
+    }
+
+    pub(crate) async fn acknowledge(&mut self, cursor: Cursor) {
+        self.send(Message::Binary(cbor::encode(&cursor).into())).await;
+    }
+
+    /// The socket itself, on which nothing is answered.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.0.into_inner()
     }
 }
 

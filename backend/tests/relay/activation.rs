@@ -1,0 +1,117 @@
+//! Activation codes and enrolment: who gets in with what, how often one may try, and what a lost reply leaves.
+
+use protocol::Code;
+use reqwest::StatusCode;
+
+use super::support::{IDA, LEA, PAUL, Phone, TestRelay, problem_of};
+
+#[tokio::test]
+async fn wrong_used_void_and_expired_codes_are_refused() {
+    let relay = TestRelay::start().await;
+    let lea = Phone::make(LEA, 1);
+    let (void, expired) = (relay.code(LEA), relay.code(LEA));
+    let of_another = relay.code(PAUL);
+    relay.alter(&format!("UPDATE activation SET expires_at = 1 WHERE address = '{LEA}'"));
+    for code in [void.as_str(), &expired, &of_another, ""] {
+        assert_eq!(
+            problem_of(relay.send_enrolment(&lea, code).await).await,
+            Code::ActivationRefused
+        );
+    }
+    let used = relay.code(LEA);
+    relay.alter(&format!("UPDATE activation SET used = 1 WHERE address = '{LEA}'"));
+    assert_eq!(
+        problem_of(relay.send_enrolment(&lea, &used).await).await,
+        Code::ActivationRefused
+    );
+    assert_eq!(
+        problem_of(relay.challenge(lea.device).await).await,
+        Code::DeviceUnknown,
+        "none of it enrolled the phone"
+    );
+    let typed = relay.code(LEA).to_lowercase().replace('-', " ").replace('o', "0");
+    assert_eq!(relay.send_enrolment(&lea, &typed).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn after_some_wrong_codes_even_the_right_one_waits_and_others_do_not() {
+    let relay = TestRelay::start().await;
+    let ida = Phone::make(IDA, 1);
+    let code = relay.code(IDA);
+    for _ in 0..5 {
+        assert_eq!(
+            problem_of(relay.send_enrolment(&ida, "AAAA").await).await,
+            Code::ActivationRefused
+        );
+    }
+    let answer = relay.send_enrolment(&ida, &code).await;
+    assert!(answer.headers().contains_key("retry-after"));
+    assert_eq!(problem_of(answer).await, Code::Throttled);
+    relay.enrol(LEA).await;
+}
+
+#[tokio::test]
+async fn wrong_codes_all_at_once_are_no_more_tries_than_one_after_another() {
+    let relay = TestRelay::start().await;
+    let ida = Phone::make(IDA, 1);
+    relay.code(IDA);
+    let tries = (0..30).map(|_| relay.send_enrolment(&ida, "AAAA"));
+    let mut weighed = 0;
+    for answer in futures_util::future::join_all(tries).await {
+        match problem_of(answer).await {
+            Code::ActivationRefused => weighed += 1,
+            other => assert_eq!(other, Code::Throttled),
+        }
+    }
+    assert_eq!(weighed, 5);
+}
+
+#[tokio::test]
+async fn the_same_enrolment_again_gets_the_same_answer() {
+    let relay = TestRelay::start().await;
+    let (lea, code) = (Phone::make(LEA, 1), relay.code(LEA));
+    let at_once = (0..10).map(|_| relay.send_enrolment(&lea, &code));
+    let mut answers = Vec::new();
+    for answer in futures_util::future::join_all(at_once).await {
+        answers.push(answer.text().await.unwrap());
+    }
+    let relay = relay.restart().await;
+    answers.push(relay.send_enrolment(&lea, &code).await.text().await.unwrap());
+    let expected = format!("{{\"device\":\"{}\"}}", lea.device);
+    assert!(answers.iter().all(|answer| *answer == expected), "{answers:?}");
+}
+
+#[tokio::test]
+async fn another_identity_does_not_take_an_account_over() {
+    let relay = TestRelay::start().await;
+    let (lea, code) = (Phone::make(LEA, 1), relay.code(LEA));
+    assert_eq!(relay.send_enrolment(&lea, &code).await.status(), StatusCode::OK);
+    let not_after = protocol::Timestamp::now().plus_days(30);
+    let other = Phone::make_with(LEA, 1, 9, not_after);
+    let with_used = relay.send_enrolment(&other, &code).await;
+    assert_eq!(problem_of(with_used).await, Code::AlreadyEnrolled);
+    let with_new = relay.send_enrolment(&other, &relay.code(LEA)).await;
+    assert_eq!(problem_of(with_new).await, Code::AlreadyEnrolled);
+    assert_eq!(
+        problem_of(relay.send_enrolment(&other, "AAAA").await).await,
+        Code::ActivationRefused,
+        "who has no code learns nothing"
+    );
+    assert_eq!(
+        problem_of(relay.challenge(other.device).await).await,
+        Code::DeviceUnknown
+    );
+    relay.token(&lea).await;
+}
+
+#[tokio::test]
+async fn a_challenge_is_good_once_and_for_the_key_of_its_device() {
+    let relay = TestRelay::start().await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let challenge: protocol::api::ChallengeAnswer = relay.challenge(lea.device).await.json().await.unwrap();
+    let by_another = relay.answer_challenge(&challenge.challenge, &paul.key).await;
+    assert_eq!(problem_of(by_another).await, Code::ChallengeRefused);
+    let used_up = relay.answer_challenge(&challenge.challenge, &lea.key).await;
+    assert_eq!(problem_of(used_up).await, Code::ChallengeRefused);
+    relay.token(&lea).await;
+}

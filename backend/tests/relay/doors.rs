@@ -1,0 +1,144 @@
+//! What knocks at the wrong door or in the wrong way gets a problem document with a code.
+
+use protocol::api::{PrekeyWish, path};
+use protocol::{Code, limits};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::support::{LEA, PAUL, TestRelay, problem_of};
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_told_so() {
+    let relay = TestRelay::start().await;
+    for unknown in [
+        "/",
+        "/v1",
+        "/v2/server",
+        "/v1/entries/a/b",
+        "/v1/sequence/",
+        "/../relay.db",
+        "/%00",
+    ] {
+        let answer = relay.request(Method::GET, unknown).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{unknown}");
+        assert_eq!(problem_of(answer).await, Code::NotFound, "{unknown}");
+    }
+    for (method, known) in [
+        (Method::GET, path::DEPOSITS),
+        (Method::DELETE, path::SEQUENCE),
+        (Method::PUT, path::PREKEYS),
+        (Method::POST, path::SERVER),
+        (Method::GET, path::TOKENS),
+    ] {
+        let answer = relay.request(method, known).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{known}");
+        assert_eq!(problem_of(answer).await, Code::NotFound, "{known}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_good_token_no_door_opens() {
+    let relay = TestRelay::start().await;
+    for (method, door) in [
+        (Method::GET, path::ENTRIES.to_owned()),
+        (Method::GET, format!("{}/{LEA}", path::ENTRIES)),
+        (Method::POST, path::KEYS.to_owned()),
+        (Method::GET, path::PREKEYS.to_owned()),
+        (Method::POST, path::PREKEYS.to_owned()),
+        (Method::POST, path::DEPOSITS.to_owned()),
+        (Method::POST, path::WITHDRAWALS.to_owned()),
+        (Method::GET, path::SEQUENCE.to_owned()),
+        (Method::POST, path::ACKNOWLEDGEMENTS.to_owned()),
+        (Method::GET, path::STREAM.to_owned()),
+    ] {
+        for token in ["", "AAAA", "é"] {
+            let request = relay.request(method.clone(), &door);
+            let request = match token {
+                "" => request,
+                token => request.header("authorization", format!("Bearer {token}").as_bytes()),
+            };
+            let answer = request.body(vec![0; 100]).send().await.unwrap();
+            assert_eq!(answer.headers()["www-authenticate"], "Bearer", "{door}");
+            assert_eq!(problem_of(answer).await, Code::TokenRefused, "{door}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_fields_and_members_are_refused() {
+    let relay = TestRelay::start().await;
+    let lea = relay.enrol(LEA).await;
+    let post = async |door: &str, body: Value| {
+        let request = relay.request(Method::POST, door).bearer_auth(&lea.token);
+        problem_of(request.json(&body).send().await.unwrap()).await
+    };
+    let hash = "0".repeat(64);
+    for (door, body) in [
+        (path::CHALLENGES, json!({"device": lea.device, "more": 1})),
+        (
+            path::TOKENS,
+            json!({"challenge": "AA==", "signature": "AA==", "more": 1}),
+        ),
+        (
+            path::KEYS,
+            json!({"accounts": [PAUL], "prekeys": "one-time", "more": 1}),
+        ),
+        (path::KEYS, json!({"accounts": [PAUL], "prekeys": "all"})),
+        (path::KEYS, json!({"accounts": [PAUL, PAUL], "prekeys": "none"})),
+        (path::KEYS, json!({"accounts": [], "prekeys": "none"})),
+        (path::KEYS, json!({"accounts": ["nobody"], "prekeys": "none"})),
+        (path::WITHDRAWALS, json!({"id": "0".repeat(32), "more": 1})),
+        (path::ACKNOWLEDGEMENTS, json!({"number": 0, "hash": hash, "more": 1})),
+        (path::ACKNOWLEDGEMENTS, json!({"number": -1, "hash": hash})),
+    ] {
+        assert_eq!(post(door, body.clone()).await, Code::Malformed, "{door} {body}");
+    }
+    for query in [
+        format!("{}?nombre=1", path::SEQUENCE),
+        format!("{}?number=un", path::SEQUENCE),
+        format!("{}?hash=00", path::SEQUENCE),
+        format!("{}?wait_seconds=-1", path::SEQUENCE),
+        format!("{}?q=a&more=1", path::ENTRIES),
+        format!("{}/nobody", path::ENTRIES),
+        format!("{}/%FF", path::ENTRIES),
+    ] {
+        let answer = relay.request(Method::GET, &query).bearer_auth(&lea.token).send().await;
+        assert_eq!(problem_of(answer.unwrap()).await, Code::Malformed, "{query}");
+    }
+    let long = "a".repeat(201);
+    let query = format!("{}?q={long}", path::ENTRIES);
+    let answer = relay.request(Method::GET, &query).bearer_auth(&lea.token).send().await;
+    assert_eq!(problem_of(answer.unwrap()).await, Code::TooLarge);
+    let body = vec![b' '; limits::JSON_BYTES + 1];
+    let request = relay.request(Method::POST, path::KEYS).bearer_auth(&lea.token);
+    assert_eq!(
+        problem_of(request.body(body).send().await.unwrap()).await,
+        Code::TooLarge
+    );
+}
+
+#[tokio::test]
+async fn who_asks_too_much_is_told_to_wait() {
+    let mut tuning = backend::Tuning::default();
+    for limit in [
+        &mut tuning.limits.keys,
+        &mut tuning.limits.deposits,
+        &mut tuning.limits.directory,
+    ] {
+        (limit.bucket, limit.refill) = (1, 0);
+    }
+    let relay = TestRelay::start_tuned(tuning).await;
+    let (lea, _paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let sealed = relay.seal(&lea, &[PAUL], b"un").await;
+    assert_eq!(relay.deposit(&lea, &sealed).await.status(), StatusCode::OK);
+    // Who lost the answer gets it all the same.
+    assert_eq!(relay.deposit(&lea, &sealed).await.status(), StatusCode::OK);
+    let keys = relay.ask_keys(&lea, &[PAUL], PrekeyWish::OneTime).await;
+    assert_eq!(problem_of(keys).await, Code::Throttled);
+    let search = || async {
+        let request = relay.request(Method::GET, &format!("{}?q=noel", path::ENTRIES));
+        request.bearer_auth(&lea.token).send().await.unwrap()
+    };
+    assert_eq!(search().await.status(), StatusCode::OK);
+    assert_eq!(problem_of(search().await).await, Code::Throttled);
+}
