@@ -39,6 +39,9 @@ pub enum Error {
     /// The HPRIM document cannot be read.
     #[error("HPRIM: {0}")]
     Hprim(#[from] HprimError),
+    /// What the relay says of a correspondent does not hold, or is of a later version.
+    #[error("keys: {0}")]
+    Keys(&'static str),
     /// The session is locked.
     #[error("the session is locked")]
     Locked,
@@ -66,6 +69,9 @@ pub enum Error {
     /// The address of the relay or its certificate authority cannot be used.
     #[error("server: {0}")]
     Server(&'static str),
+    /// The mail is on its way out.
+    #[error("still on its way out")]
+    StillLeaving,
     /// The store failed.
     #[error("store: {0}")]
     Store(#[from] StoreError),
@@ -91,7 +97,8 @@ impl Error {
             Self::NotHprim => "not-hprim",
             Self::Random => "no-randomness",
             Self::Relay(code) => code.as_str(),
-            Self::Draft(code) | Self::Network(code) | Self::Server(code) => code,
+            Self::Draft(code) | Self::Keys(code) | Self::Network(code) | Self::Server(code) => code,
+            Self::StillLeaving => "still-leaving",
             Self::Store(error) => error.code(),
             Self::TooLateToWithdraw => "too-late-to-withdraw",
         }
@@ -100,13 +107,15 @@ impl Error {
     /// Whether the same call may succeed later without anybody doing anything.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Network(_)
-                | Self::Relay(
-                    Code::TemporarilyUnavailable | Code::Throttled | Code::TokenRefused | Code::ChallengeRefused
-                )
-        )
+        match self {
+            Self::Keys(_)
+            | Self::Network(_)
+            | Self::Relay(
+                Code::TemporarilyUnavailable | Code::Throttled | Code::TokenRefused | Code::ChallengeRefused,
+            ) => true,
+            Self::Store(error) => error.is_retryable(),
+            _ => false,
+        }
     }
 
     /// What to tell a person: what happened and what can be done.
@@ -142,6 +151,7 @@ impl Error {
                 "Ce fichier n'est pas un document HPRIM lisible : vérifiez le fichier exporté par votre logiciel.",
                 "This file is not a readable HPRIM document: check what your software exported.",
             ),
+            Self::Keys(code) => keys_texts(code),
             Self::Locked => (
                 "La session est verrouillée : déverrouillez-la.",
                 "The session is locked: unlock it.",
@@ -150,10 +160,7 @@ impl Error {
                 "Cette lettre n'est pas lisible ; elle est gardée telle quelle.",
                 "This letter cannot be read; it is kept as it is.",
             ),
-            Self::Network(_) => (
-                "Le relais ne répond pas ; ce qui est à envoyer partira dès qu'il répondra.",
-                "The relay does not answer; what is to be sent will go as soon as it does.",
-            ),
+            Self::Network(code) => network_texts(code),
             Self::NoSuchMessage => (
                 "Aucun message ne porte ce numéro : affichez la liste pour le retrouver.",
                 "No message has this number: list the messages to find it.",
@@ -174,6 +181,10 @@ impl Error {
             Self::Server(_) => (
                 "L'adresse du relais ou son autorité de certification est inutilisable : vérifiez l'adresse https et le fichier.",
                 "The relay's address or certificate authority cannot be used: check the https address and the file.",
+            ),
+            Self::StillLeaving => (
+                "Ce message n'est pas encore parti : reprenez-le d'abord, ou attendez qu'il soit envoyé.",
+                "This message has not left yet: take it back first, or wait until it is sent.",
             ),
             Self::Store(error) => error.texts(),
             Self::TooLateToWithdraw => (
@@ -241,6 +252,40 @@ const fn relay_texts(code: Code) -> (&'static str, &'static str) {
         _ => (
             "Le relais a refusé ; rien n'est perdu. Prévenez l'opérateur si cela dure.",
             "The relay refused; nothing is lost. Tell the operator if it lasts.",
+        ),
+    }
+}
+
+const fn keys_texts(code: &str) -> (&'static str, &'static str) {
+    match code.as_bytes() {
+        b"correspondent-too-new" => (
+            "L'application d'un destinataire est plus récente que la vôtre : mettez la vôtre à jour.",
+            "A recipient's application is newer than yours: update yours.",
+        ),
+        _ => (
+            "Les clés d'un destinataire ne sont pas vérifiables ; son courrier attend, rien n'est perdu. Prévenez l'opérateur si cela dure.",
+            "A recipient's keys do not verify; their mail waits and nothing is lost. Tell the operator if it lasts.",
+        ),
+    }
+}
+
+const fn network_texts(code: &str) -> (&'static str, &'static str) {
+    match code.as_bytes() {
+        b"proxy-authentication" => (
+            "Le proxy du réseau demande un mot de passe : voyez avec votre service informatique.",
+            "The network's proxy asks for a password: ask your network's administrator.",
+        ),
+        b"answer-unexpected" | b"answer-unreadable" | b"answer-too-large" => (
+            "Quelque chose sur le réseau répond à la place du relais (portail, proxy) ; rien n'est perdu. Ouvrez la page de connexion du réseau ou changez-en.",
+            "Something on the network answers in the relay's place (a portal, a proxy); nothing is lost. Open the network's sign-in page or use another network.",
+        ),
+        b"sequence-gap" | b"sequence-stuck" => (
+            "Le relais ne remet pas le courrier dans l'ordre ; rien n'est pris ni perdu. Prévenez l'opérateur si cela dure.",
+            "The relay does not deliver in order; nothing was taken or lost. Tell the operator if it lasts.",
+        ),
+        _ => (
+            "Le relais ne répond pas ; ce qui est à envoyer partira dès qu'il répondra.",
+            "The relay does not answer; what is to be sent will go as soon as it does.",
         ),
     }
 }

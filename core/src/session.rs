@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use crate::account::Account;
 use crate::error::Error;
 use crate::keystore::{self, KeyPlace};
+use crate::mail::mark;
 use crate::net::Relay;
 use crate::store::Store;
 
@@ -103,7 +104,14 @@ impl Session {
     ///
     /// [`Error::Locked`], [`Error::Store`].
     pub fn set_read_receipts(&self, on: bool) -> Result<(), Error> {
-        self.write(|tx| set_setting(tx, READ_RECEIPTS, if on { "on" } else { "off" }))
+        self.write(|tx| {
+            if !on {
+                // Those that have not left are of before: they say no more than a person now wants to.
+                tx.execute("DELETE FROM receipt WHERE reading = ?1", [mark::READ])
+                    .map_err(crate::store::StoreError::from)?;
+            }
+            set_setting(tx, READ_RECEIPTS, if on { "on" } else { "off" })
+        })
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum_server::tls_rustls::RustlsConfig;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::sync::Notify;
 
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +28,28 @@ pub enum Fault {
     ReplyCut,
 }
 
+/// What an answer becomes on its way to the phone.
+pub type Edit = Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
+
+/// A request that is held up before it reaches the relay.
+#[derive(Default)]
+pub struct Gate {
+    reached: Notify,
+    opened: Notify,
+}
+
+impl Gate {
+    /// Waits until the request is there.
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets it go on.
+    pub fn open(&self) {
+        self.opened.notify_one();
+    }
+}
+
 /// A line that is open.
 pub struct Line {
     address: SocketAddr,
@@ -38,6 +61,8 @@ struct Shared {
     upstream: String,
     client: reqwest::Client,
     faults: Mutex<VecDeque<(&'static str, Fault)>>,
+    held: Mutex<Vec<(&'static str, Arc<Gate>)>>,
+    edits: Mutex<Vec<(&'static str, Edit)>>,
     seen: Mutex<Vec<String>>,
 }
 
@@ -66,6 +91,8 @@ impl Line {
             upstream: format!("http://{upstream}"),
             client: client(),
             faults: Mutex::default(),
+            held: Mutex::default(),
+            edits: Mutex::default(),
             seen: Mutex::default(),
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -80,6 +107,23 @@ impl Line {
     /// What goes wrong with the next request whose path begins with `path`; faults of one path take turns.
     pub fn fail_next(&self, path: &'static str, fault: Fault) {
         self.state.faults.lock().unwrap().push_back((path, fault));
+    }
+
+    /// Holds up the next request whose path begins with `path`.
+    pub fn hold_next(&self, path: &'static str) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        self.state.held.lock().unwrap().push((path, Arc::clone(&gate)));
+        gate
+    }
+
+    /// Edits every answer to requests whose path begins with `path`, until [`Line::honest`].
+    pub fn edit(&self, path: &'static str, edit: impl Fn(Vec<u8>) -> Vec<u8> + Send + Sync + 'static) {
+        self.state.edits.lock().unwrap().push((path, Arc::new(edit)));
+    }
+
+    /// Ends all edits.
+    pub fn honest(&self) {
+        self.state.edits.lock().unwrap().clear();
     }
 
     /// Whether every fault has happened.
@@ -138,6 +182,20 @@ async fn pass(State(line): State<Arc<Shared>>, method: Method, uri: Uri, headers
         }
         _ => {}
     }
+    let gate = {
+        let mut held = line.held.lock().unwrap();
+        let place = held.iter().position(|(path, _)| uri.path().starts_with(path));
+        place.map(|place| held.remove(place).1)
+    };
+    if let Some(gate) = gate {
+        gate.reached.notify_one();
+        gate.opened.notified().await;
+    }
+    let edits: Vec<_> = {
+        let edits = line.edits.lock().unwrap();
+        let ours = edits.iter().filter(|(path, _)| uri.path().starts_with(path));
+        ours.map(|(_, edit)| Arc::clone(edit)).collect()
+    };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut request = line
         .client
@@ -162,6 +220,9 @@ async fn pass(State(line): State<Arc<Shared>>, method: Method, uri: Uri, headers
     } else {
         bytes
     };
+    let bytes = edits
+        .iter()
+        .fold(bytes, |bytes, edit| Bytes::from(edit(bytes.to_vec())));
     let mut answer = (status, bytes).into_response();
     if let Some(kind) = kind {
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -68,7 +68,7 @@ pub(crate) async fn send(asked: Send, screen: Screen) -> Result<(), Failure> {
         patient,
         hprim,
         attachments: attachments(&asked.content)?,
-        in_reply_to: None,
+        ..Draft::default()
     };
     if asked.draft {
         let number = session.save_draft(&draft)?;
@@ -81,20 +81,8 @@ pub(crate) async fn send(asked: Send, screen: Screen) -> Result<(), Failure> {
 
 /// Sends a draft that was kept.
 pub(crate) async fn send_draft(session: &Session, number: i64, yes: bool, screen: Screen) -> Result<(), Failure> {
-    let kept = session.message(number)?;
-    let to = kept
-        .summary
-        .people
-        .split_whitespace()
-        .filter_map(|address| address.parse().ok())
-        .collect();
-    let draft = Draft {
-        to,
-        subject: kept.summary.subject,
-        ..session.forward(number)?
-    };
-    post(session, &draft, yes, screen).await?;
-    Ok(session.delete(number)?)
+    let draft = session.draft(number)?;
+    post(session, &draft, yes, screen).await
 }
 
 /// Answers a mail.

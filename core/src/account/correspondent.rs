@@ -24,6 +24,8 @@ pub(crate) enum Known {
     },
     /// The relay names another identity than the pinned one.
     Changed,
+    /// What the relay says of it does not hold: a stable code says how. That is nobody else's trouble.
+    Unverified(&'static str),
 }
 
 /// The account as this phone knows it, without asking.
@@ -56,11 +58,20 @@ impl Session {
         let answer = self.relay.keys(account, accounts, prekeys).await?;
         self.write(|tx| {
             let mut known = HashMap::new();
+            let mut all_verify = true;
             for keys in &answer.accounts {
-                let verified = VerifiedAccount::verify(&keys.identity, &keys.list)?;
-                if asked.contains(verified.address()) {
-                    let address = verified.address().clone();
-                    known.insert(address, take_in(tx, keys, verified, prekeys)?);
+                match VerifiedAccount::verify(&keys.identity, &keys.list) {
+                    Ok(account) if asked.contains(account.address()) => {
+                        let address = account.address().clone();
+                        known.insert(address, take_in(tx, keys, account, prekeys)?);
+                    }
+                    _ => all_verify = false,
+                }
+            }
+            if !all_verify {
+                // Whose they were is as little known as the rest: nobody may be taken for not enrolled.
+                for address in asked {
+                    known.entry(address).or_insert(Known::Unverified("keys-unverified"));
                 }
             }
             Ok(known)
@@ -85,12 +96,12 @@ fn take_in(
             return Ok(Known::Changed);
         }
         Some(pinned) if pinned.list_version() > account.list_version() => {
-            return Err(Error::Network("relay-behind"));
+            return Ok(Known::Unverified("relay-behind"));
         }
         Some(pinned)
             if pinned.list_version() == account.list_version() && pinned.list_digest() != account.list_digest() =>
         {
-            return Err(Error::Network("relay-forked"));
+            return Ok(Known::Unverified("relay-forked"));
         }
         _ => {}
     }
@@ -109,12 +120,14 @@ fn take_in(
     let mut prekeys = Vec::with_capacity(keys.prekeys.len());
     for handed in &keys.prekeys {
         let newest = newest_batch(tx, handed.device.as_bytes())?;
-        let prekey = handed.verify(&account, newest, Timestamp::now())?;
+        let Ok(prekey) = handed.verify(&account, newest, Timestamp::now()) else {
+            return Ok(Known::Unverified("prekeys-unverified"));
+        };
         record_batch(tx, handed.device.as_bytes(), prekey.id.batch)?;
         prekeys.push(prekey);
     }
     if wish != PrekeyWish::None && prekeys.len() != account.devices().len() {
-        return Err(Error::Network("prekeys-missing"));
+        return Ok(Known::Unverified("prekeys-missing"));
     }
     Ok(Known::Trusted { account, prekeys })
 }

@@ -68,6 +68,9 @@ impl Session {
         let (request, phrase) = self.write(|tx| {
             let pending = Row::load(tx)?.map(Row::account).transpose()?;
             let phrase = if pending.is_some_and(|account| account.address == *address) {
+                // The attempt before may have been made at another relay.
+                tx.execute("UPDATE account SET server = ?1 WHERE id = 1", [&server])
+                    .map_err(StoreError::from)?;
                 RecoveryPhrase(Zeroizing::new(setting(tx, PENDING_PHRASE)?.ok_or(StoreError::Corrupt)?))
             } else {
                 prepare(tx, address, &server)?
@@ -88,7 +91,10 @@ impl Session {
             tx.execute("DELETE FROM batch_upload", []).map_err(StoreError::from)?;
             Ok(())
         })?;
-        self.store()?.truncate_wal()?;
+        // The phrase is shown now or never: nothing may fail any more.
+        if self.empty_log().is_err() {
+            tracing::warn!("the log was not emptied after enrolment");
+        }
         Ok(phrase)
     }
 }

@@ -103,9 +103,11 @@ impl Session {
         }
         let over = Timestamp::now().plus_days(-limits::PREKEY_GRACE_DAYS).as_millis();
         self.write(|tx| {
+            // First the batch, whose number follows the newest one, however old.
+            make_batch(tx, account)?;
             tx.execute("DELETE FROM prekey WHERE not_after < ?1", [over])
                 .map_err(StoreError::from)?;
-            make_batch(tx, account)
+            Ok(())
         })?;
         self.upload_batches(account).await
     }

@@ -1,8 +1,11 @@
 //! Composing: a draft is checked, turned into a letter, and queued. What `send` returned for is never lost.
 
+use std::fmt;
+
 use jiff::Zoned;
+use jiff::civil::Date;
 use protocol::{Address, MessageId, Timestamp, limits};
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::delivery::DeliveryState;
 use super::list;
@@ -16,7 +19,7 @@ use crate::store::StoreError;
 use crate::sync::OutboxKind;
 
 /// A mail that is being written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Draft {
     /// The recipients.
     pub to: Vec<Address>,
@@ -32,6 +35,15 @@ pub struct Draft {
     pub attachments: Vec<Attachment>,
     /// The mail that it answers.
     pub in_reply_to: Option<MessageId>,
+    /// The number under which it was kept: that one goes away when this is sent or kept again.
+    pub kept_as: Option<i64>,
+}
+
+impl fmt::Debug for Draft {
+    /// Says nothing of the content or the correspondents.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Draft { .. }")
+    }
 }
 
 /// What a person should look at before sending. None of them forbids it.
@@ -133,6 +145,7 @@ impl Session {
             return Err(Error::Draft("too-large"));
         }
         let rowid = self.write(|tx| {
+            drop_kept(tx, draft)?;
             let rowid = insert(tx, &account.address, id, list::SENT, &letter, &content, draft, now)?;
             for address in &draft.to {
                 tx.execute(
@@ -158,7 +171,7 @@ impl Session {
         Ok(rowid)
     }
 
-    /// Keeps `draft` for later and returns its number.
+    /// Keeps `draft` for later, in the place of the one it was taken from, and returns its number.
     ///
     /// # Errors
     ///
@@ -168,7 +181,45 @@ impl Session {
         let (id, now) = (MessageId::make()?, Timestamp::now());
         let letter = letter(&account.address, draft, id, now)?;
         let content = mime::compose(&letter);
-        self.write(|tx| insert(tx, &account.address, id, list::DRAFT, &letter, &content, draft, now))
+        self.write(|tx| {
+            drop_kept(tx, draft)?;
+            insert(tx, &account.address, id, list::DRAFT, &letter, &content, draft, now)
+        })
+    }
+
+    /// The draft that was kept under this number, to be gone on with, sent, or kept again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`] when no draft has this number.
+    pub fn draft(&self, number: i64) -> Result<Draft, Error> {
+        let (original, in_reply_to) = self.read(|connection| {
+            let in_reply_to: Vec<u8> = connection
+                .query_row(
+                    "SELECT in_reply_to FROM message WHERE rowid = ?1 AND direction = ?2",
+                    [number, list::DRAFT],
+                    |row| row.get(0),
+                )
+                .optional()
+                .map_err(StoreError::from)?
+                .ok_or(Error::NoSuchMessage)?;
+            Ok((list::original(connection, number)?, in_reply_to))
+        })?;
+        let letter = mime::parse(&original.content)?;
+        let patient = letter
+            .hprim
+            .as_deref()
+            .and_then(|bytes| patient_of_letter(&original.sender, &letter, bytes));
+        Ok(Draft {
+            to: letter.to.iter().filter_map(|to| to.parse().ok()).collect(),
+            subject: letter.subject,
+            text: letter.text,
+            hprim: letter.hprim.filter(|_| patient.is_none()),
+            patient,
+            attachments: letter.attachments,
+            in_reply_to: MessageId::try_from(in_reply_to.as_slice()).ok(),
+            kept_as: Some(number),
+        })
     }
 
     /// A draft that answers the mail with this number.
@@ -220,15 +271,7 @@ fn letter(from: &Address, draft: &Draft, id: MessageId, date: Timestamp) -> Resu
         }
         (None, Some(patient)) => {
             let to = draft.to.first().map_or("", Address::local_part);
-            let today = Zoned::now().date();
-            let document = Document::for_letter(
-                patient,
-                Party::named(from.local_part()),
-                Party::named(to),
-                today,
-                &draft.text,
-            );
-            Some(hprim::write(&[document], &hprim::WriteOptions::default()).bytes)
+            Some(document(from, to, patient, Zoned::now().date(), &draft.text))
         }
         (None, None) => None,
     };
@@ -249,6 +292,42 @@ fn letter(from: &Address, draft: &Draft, id: MessageId, date: Timestamp) -> Resu
         letter.carry_hprim(document);
     }
     Ok(letter)
+}
+
+/// The HPRIM document of a letter about a patient.
+fn document(from: &Address, to: &str, patient: &Patient, date: Date, text: &str) -> Vec<u8> {
+    let document = Document::for_letter(patient, Party::named(from.local_part()), Party::named(to), date, text);
+    hprim::write(&[document], &hprim::WriteOptions::default()).bytes
+}
+
+/// The patient of a document that [`document`] made, and would make again; none of one that came from elsewhere.
+fn patient_of_letter(from: &Address, letter: &Letter, bytes: &[u8]) -> Option<Patient> {
+    let reading = hprim::read(bytes).ok()?;
+    let [read] = reading.documents.as_slice() else {
+        return None;
+    };
+    let (patient, date) = (read.patient(), read.header.document_date()?);
+    let to = letter.to.first().and_then(|to| to.parse::<Address>().ok());
+    let again = document(
+        from,
+        to.as_ref().map_or("", Address::local_part),
+        &patient,
+        date,
+        &letter.text,
+    );
+    (again == bytes).then_some(patient)
+}
+
+/// What was kept of this draft goes away with the transaction that stores what becomes of it.
+fn drop_kept(tx: &Transaction<'_>, draft: &Draft) -> Result<(), Error> {
+    if let Some(number) = draft.kept_as {
+        tx.execute(
+            "DELETE FROM message WHERE rowid = ?1 AND direction = ?2",
+            [number, list::DRAFT],
+        )
+        .map_err(StoreError::from)?;
+    }
+    Ok(())
 }
 
 fn host_of(address: &Address) -> &str {

@@ -145,6 +145,22 @@ pub(crate) fn advance(
     Ok(true)
 }
 
+/// The mail was taken back from all of its recipients.
+pub(crate) fn withdrawn(tx: &Transaction<'_>, message: i64) -> Result<(), Error> {
+    let mut select = tx
+        .prepare_cached("SELECT address FROM delivery WHERE message = ?1")
+        .map_err(StoreError::from)?;
+    let addresses: Vec<String> = select
+        .query_map([message], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .map_err(StoreError::from)?;
+    for address in addresses {
+        let address = address.parse().map_err(|_| StoreError::Corrupt)?;
+        advance(tx, message, &address, DeliveryState::Withdrawn, Timestamp::now())?;
+    }
+    Ok(())
+}
+
 /// The same for a mail of this account, by its id; `false` also when there is no such mail any more.
 pub(crate) fn advance_by_id(
     tx: &Transaction<'_>,

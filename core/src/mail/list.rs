@@ -40,7 +40,7 @@ impl Folder {
 }
 
 /// A line of a list.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Summary {
     /// The mail's number on this phone.
     pub number: i64,
@@ -67,7 +67,7 @@ pub struct Summary {
 }
 
 /// A whole mail.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct MessageView {
     /// Its line.
     pub summary: Summary,
@@ -82,7 +82,7 @@ pub struct MessageView {
 }
 
 /// An attachment, without its bytes.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct AttachmentView {
     /// Its name, safe to be used as a file's.
     pub name: String,
@@ -93,7 +93,7 @@ pub struct AttachmentView {
 }
 
 /// What became of a mail with one recipient.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Delivery {
     /// The recipient.
     pub address: String,
@@ -102,6 +102,19 @@ pub struct Delivery {
     /// Since when.
     pub state_at: Timestamp,
 }
+
+/// None of them says in a log whom or what it is about.
+macro_rules! quiet {
+    ($($name:ident),*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), " { .. }"))
+            }
+        }
+    )*};
+}
+
+quiet!(AttachmentView, Delivery, MessageView, Summary);
 
 impl Session {
     /// The newest mails of a folder, those that hold every word of `search` if given.

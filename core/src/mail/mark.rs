@@ -49,13 +49,26 @@ impl Session {
         self.write(|tx| mark_once(tx, number, "archived_at").map(drop))
     }
 
-    /// Deletes the mail here: nothing of it is left in the store, nor in its log once this returns.
+    /// Deletes the mail here: nothing of it is left in the store, nor in its log once this returns, unless somebody is
+    /// reading just then; in that case the next sync empties the log.
+    ///
+    /// A mail on its way out is not deleted: it was accepted for sending, and would vanish unseen. Withdraw it first.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchMessage`].
+    /// [`Error::NoSuchMessage`], [`Error::StillLeaving`].
     pub fn delete(&self, number: i64) -> Result<(), Error> {
         self.write(|tx| {
+            let is_leaving: bool = tx
+                .query_row(
+                    "SELECT EXISTS (SELECT 1 FROM outbox WHERE message = ?1 AND refused = '')",
+                    [number],
+                    |row| row.get(0),
+                )
+                .map_err(StoreError::from)?;
+            if is_leaving {
+                return Err(Error::StillLeaving);
+            }
             let deleted = tx
                 .execute("DELETE FROM message WHERE rowid = ?1", [number])
                 .map_err(StoreError::from)?;
@@ -64,7 +77,7 @@ impl Session {
             }
             Ok(())
         })?;
-        Ok(self.store()?.truncate_wal()?)
+        self.empty_log()
     }
 
     /// Takes a mail back that nobody has retrieved: at once when it has not left, else with the next sync, whose outcome
@@ -91,7 +104,7 @@ impl Session {
                 .execute("DELETE FROM outbox WHERE message = ?1 AND kind = ?2 AND header = x''", params![number, OutboxKind::Mail.number()])
                 .map_err(StoreError::from)?;
             if unsent > 0 {
-                return withdrawn(tx, number);
+                return delivery::withdrawn(tx, number);
             }
             let digest = Digest::of(&[b"withdrawal", original.id.as_bytes()]);
             let key = digest.as_bytes().first_chunk::<16>().map_or(&[][..], |key| key.as_slice());
@@ -130,7 +143,8 @@ impl Session {
     }
 }
 
-const READ: i64 = 0;
+/// Number of a receipt that says "read".
+pub(crate) const READ: i64 = 0;
 const HANDLED: i64 = 1;
 
 /// Sets a time that is not set yet; whether it did.
@@ -158,20 +172,5 @@ fn queue_receipt(tx: &Transaction<'_>, number: i64, reading: i64) -> Result<(), 
         params![number, reading, Timestamp::now().as_millis()],
     )
     .map_err(StoreError::from)?;
-    Ok(())
-}
-
-fn withdrawn(tx: &Transaction<'_>, number: i64) -> Result<(), Error> {
-    let mut select = tx
-        .prepare_cached("SELECT address FROM delivery WHERE message = ?1")
-        .map_err(StoreError::from)?;
-    let addresses: Vec<String> = select
-        .query_map([number], |row| row.get(0))
-        .and_then(Iterator::collect)
-        .map_err(StoreError::from)?;
-    for address in addresses {
-        let address = address.parse().map_err(|_| StoreError::Corrupt)?;
-        delivery::advance(tx, number, &address, DeliveryState::Withdrawn, Timestamp::now())?;
-    }
     Ok(())
 }

@@ -62,12 +62,28 @@ impl Session {
         let _alone = self.syncing.lock().await;
         let account = self.read(Account::load)?;
         let mut report = SyncReport::default();
-        self.push(&account, &mut report).await?;
+        // What one row of the outbox could not do keeps nothing from coming in.
+        let pushed = match self.push(&account, &mut report).await {
+            Err(error @ Error::Network(code)) if code != "unreachable-relay" => Err(error),
+            Err(error) => return Err(error),
+            Ok(()) => Ok(()),
+        };
         self.pull(&account, &mut report).await?;
         self.replenish_prekeys(&account).await?;
-        // A batch of work is over: what it deleted leaves the log.
-        self.store()?.truncate_wal()?;
+        self.empty_log()?;
+        pushed?;
         Ok(report)
+    }
+
+    /// A batch of work is over: what it deleted leaves the log. A reader that still needs the log leaves that to the next batch.
+    pub(crate) fn empty_log(&self) -> Result<(), Error> {
+        match self.store()?.truncate_wal() {
+            Err(StoreError::Busy) => {
+                tracing::info!("the log is in use and is emptied later");
+                Ok(())
+            }
+            outcome => Ok(outcome?),
+        }
     }
 
     /// Makes due at once what waits for a later attempt: somebody asks for it, or the line is back.

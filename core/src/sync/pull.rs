@@ -20,11 +20,16 @@ impl Session {
             self.relay.acknowledge(account, cursor).await?;
         }
         loop {
-            let page = self.relay.page(account, self.cursor()?, 0).await?;
+            let before = self.cursor()?;
+            let page = self.relay.page(account, before, 0).await?;
             if page.entries.is_empty() {
                 return Ok(());
             }
             let cursor = self.take_in(account, &page, report).await?;
+            if cursor == before {
+                // It was asked for what comes after the cursor, and would be asked so without end.
+                return Err(Error::Network("sequence-stuck"));
+            }
             self.relay.acknowledge(account, cursor).await?;
             crash_point!("page-acknowledged");
         }

@@ -60,6 +60,11 @@ const WRAP_ROUNDS: u32 = 3;
 /// Longest pause between two attempts of a row.
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
+/// Which rows are due: those that failed before come last, so that one which always fails holds up none of the others.
+/// A mail that is being taken back is not sent again meanwhile.
+const DUE: &str = "o.refused = '' AND o.next_attempt_at <= ?1 AND NOT (o.kind = 0 AND EXISTS
+    (SELECT 1 FROM outbox w WHERE w.message = o.message AND w.kind = 2 AND w.refused = ''))";
+
 /// A row that is due.
 struct Row {
     rowid: i64,
@@ -79,6 +84,15 @@ struct Sealed {
     key: ContentKey,
 }
 
+/// What became of sealing a row.
+enum Sealing {
+    Done(Sealed),
+    /// Another process had sealed it.
+    Elsewhere(Sealed),
+    /// The row is gone: it was taken back.
+    Withdrawn,
+}
+
 /// Who a row goes to.
 struct Audience {
     accounts: Vec<VerifiedAccount>,
@@ -89,14 +103,27 @@ impl Session {
     /// Sends every row that is due, in order.
     pub(super) async fn push(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
         self.write(queue_receipts)?;
+        let mut failed = None;
         for rowid in self.due_rows()? {
-            let Some(row) = self.load_row(rowid)? else { continue };
+            let row = match self.load_row(rowid) {
+                Ok(Some(row)) => row,
+                Ok(None) => continue,
+                Err(Error::Store(StoreError::Corrupt)) => {
+                    tracing::warn!("a row of the outbox cannot be read");
+                    self.write(|tx| refuse_unread(tx, rowid))?;
+                    report.refused = report.refused.saturating_add(1);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let outcome = match row.kind {
                 OutboxKind::Mail | OutboxKind::Receipts => self.push_envelope(account, &row).await,
                 OutboxKind::Withdrawal => self.push_withdrawal(account, &row).await,
             };
             match outcome {
-                Ok(()) => report.sent = report.sent.saturating_add(1),
+                Ok(true) => report.sent = report.sent.saturating_add(1),
+                // It was taken back while it was being sealed.
+                Ok(false) => {}
                 Err(error) if is_final(&error) => {
                     tracing::warn!(code = error.code(), "an outgoing change was refused");
                     self.write(|tx| refuse(tx, &row, error.code()))?;
@@ -106,8 +133,12 @@ impl Session {
                 Err(Error::Network("unreachable-relay")) => return Err(Error::Network("unreachable-relay")),
                 Err(error) => {
                     self.write(|tx| postpone(tx, &row))?;
-                    if matches!(error, Error::Network(_) | Error::Store(_) | Error::Locked) {
-                        return Err(error);
+                    match error {
+                        Error::Locked | Error::Store(_) => return Err(error),
+                        // It may be this row that the line does not take: the others are tried all the same, once.
+                        Error::Network(_) if failed.is_some() => break,
+                        Error::Network(_) => failed = Some(error),
+                        _ => {}
                     }
                 }
             }
@@ -118,7 +149,7 @@ impl Session {
                 .map_err(StoreError::from)?;
             Ok(waiting)
         })?;
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Whether a row of the outbox or a receipt is due.
@@ -127,8 +158,7 @@ impl Session {
         self.read(|connection| {
             let due = connection
                 .query_row(
-                    "SELECT EXISTS (SELECT 1 FROM outbox WHERE refused = '' AND next_attempt_at <= ?1)
-                         OR EXISTS (SELECT 1 FROM receipt)",
+                    &format!("SELECT EXISTS (SELECT 1 FROM outbox o WHERE {DUE}) OR EXISTS (SELECT 1 FROM receipt)"),
                     [now],
                     |row| row.get(0),
                 )
@@ -141,7 +171,9 @@ impl Session {
         let now = Timestamp::now().as_millis();
         self.read(|connection| {
             let mut select = connection
-                .prepare_cached("SELECT rowid FROM outbox WHERE refused = '' AND next_attempt_at <= ?1 ORDER BY rowid")
+                .prepare_cached(&format!(
+                    "SELECT o.rowid FROM outbox o WHERE {DUE} ORDER BY o.attempts, o.rowid"
+                ))
                 .map_err(StoreError::from)?;
             let rows = select.query_map([now], |row| row.get(0)).map_err(StoreError::from)?;
             Ok(rows.collect::<Result<_, _>>().map_err(StoreError::from)?)
@@ -199,7 +231,8 @@ impl Session {
         })
     }
 
-    async fn push_envelope(&self, account: &Account, row: &Row) -> Result<(), Error> {
+    /// Sends a mail or receipts; `false` when the row was withdrawn before it was sealed.
+    async fn push_envelope(&self, account: &Account, row: &Row) -> Result<bool, Error> {
         let mut sealed = None;
         for _ in 0..WRAP_ROUNDS {
             let known = sealed.as_ref().or(row.sealed.as_ref());
@@ -208,7 +241,7 @@ impl Session {
                 // An earlier attempt may have been accepted and its reply lost: the relay knows, whatever became of the recipients.
                 (Err(error), Some(envelope)) if is_final(&error) => {
                     match self.relay.deposit(account, deposit(envelope, &[])?).await {
-                        Ok(answer) => return self.write(|tx| settle(tx, row, &answer)),
+                        Ok(answer) => return self.write(|tx| settle(tx, row, &answer)).map(|()| true),
                         Err(Error::Network(code)) => return Err(Error::Network(code)),
                         Err(_) => return Err(error),
                     }
@@ -216,7 +249,15 @@ impl Session {
                 (Err(error), _) => return Err(error),
             };
             if known.is_none() {
-                sealed = Some(self.seal(account, row, &audience.accounts)?);
+                sealed = match self.seal(account, row, &audience.accounts)? {
+                    Sealing::Done(sealed) => Some(sealed),
+                    Sealing::Elsewhere(stored) => {
+                        // Another process was quicker: its key and its recipients are those that count.
+                        sealed = Some(stored);
+                        continue;
+                    }
+                    Sealing::Withdrawn => return Ok(false),
+                };
                 crash_point!("mail-sealed");
             }
             let Some(envelope) = sealed.as_ref().or(row.sealed.as_ref()) else {
@@ -228,7 +269,7 @@ impl Session {
                     crash_point!("deposit-answered");
                     self.write(|tx| settle(tx, row, &answer))?;
                     crash_point!("deposit-settled");
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(Error::Relay(Code::DevicesChanged)) => {}
                 Err(error) => return Err(error),
@@ -266,6 +307,7 @@ impl Session {
                     audience.prekeys.extend(prekeys);
                 }
                 Some(Known::Changed) => return Err(Error::Draft("identity-changed")),
+                Some(Known::Unverified(code)) => return Err(Error::Keys(code)),
                 None => {}
             }
         }
@@ -282,13 +324,13 @@ impl Session {
             .iter()
             .any(|prekey| !prekey.opens.contains(&envelope::VERSION))
         {
-            return Err(Error::Network("correspondent-too-new"));
+            return Err(Error::Keys("correspondent-too-new"));
         }
         Ok(audience)
     }
 
-    /// Seals the row's content and stores what never changes again, in one transaction.
-    fn seal(&self, account: &Account, row: &Row, accounts: &[VerifiedAccount]) -> Result<Sealed, Error> {
+    /// Seals the row's content and stores what never changes again, in one transaction: the first to do so decides.
+    fn seal(&self, account: &Account, row: &Row, accounts: &[VerifiedAccount]) -> Result<Sealing, Error> {
         let recipients = accounts
             .iter()
             .map(|account| StatedRecipient {
@@ -309,12 +351,23 @@ impl Session {
             &row.content,
             Timestamp::now(),
         )?;
-        self.write(|tx| {
-            tx.execute(
-                "UPDATE outbox SET header = ?2, payload = ?3, content_key = ?4 WHERE rowid = ?1",
-                params![row.rowid, made.header, made.payload, made.key.as_bytes().as_slice()],
-            )
-            .map_err(StoreError::from)?;
+        let is_first = self.write(|tx| {
+            let changed = tx
+                .execute(
+                    "UPDATE outbox SET header = ?3, payload = ?4, content_key = ?5
+                     WHERE rowid = ?1 AND idempotency_key = ?2 AND header = x''",
+                    params![
+                        row.rowid,
+                        row.id.as_bytes().as_slice(),
+                        made.header,
+                        made.payload,
+                        made.key.as_bytes().as_slice()
+                    ],
+                )
+                .map_err(StoreError::from)?;
+            if changed == 0 {
+                return Ok(false);
+            }
             if let Some(message) = row.message {
                 tx.execute(
                     "UPDATE message SET header = ?2, statement = ?3, signature = ?4, content_key = ?5 WHERE rowid = ?1",
@@ -335,27 +388,47 @@ impl Session {
                     delivery::advance(tx, message, address, DeliveryState::Unreachable, Timestamp::now())?;
                 }
             }
-            Ok(())
+            Ok(true)
         })?;
-        Ok(Sealed {
-            header: made.header,
-            payload: made.payload,
-            key: made.key,
-        })
+        if is_first {
+            return Ok(Sealing::Done(Sealed {
+                header: made.header,
+                payload: made.payload,
+                key: made.key,
+            }));
+        }
+        let stored = self.load_row(row.rowid)?.filter(|stored| stored.id == row.id);
+        Ok(stored
+            .and_then(|stored| stored.sealed)
+            .map_or(Sealing::Withdrawn, Sealing::Elsewhere))
     }
 
-    async fn push_withdrawal(&self, account: &Account, row: &Row) -> Result<(), Error> {
+    async fn push_withdrawal(&self, account: &Account, row: &Row) -> Result<bool, Error> {
         let id = row.content.as_slice().try_into().map_err(|_| StoreError::Corrupt)?;
-        let answer = self.relay.withdraw(account, MessageId::from_bytes(id)).await?;
+        let answer = match self.relay.withdraw(account, MessageId::from_bytes(id)).await {
+            Ok(answer) => Some(answer),
+            // No attempt to send it was ever accepted: it is back already.
+            Err(Error::Relay(Code::NotFound)) => None,
+            Err(error) => return Err(error),
+        };
         self.write(|tx| {
-            if let Some(message) = row.message {
-                for outcome in answer.outcomes {
-                    let state = DeliveryState::of_step(outcome.step);
-                    delivery::advance(tx, message, &outcome.address, state, Timestamp::now())?;
+            let Some(message) = row.message else {
+                return remove(tx, row).map(drop);
+            };
+            match answer {
+                Some(answer) => {
+                    for outcome in answer.outcomes {
+                        let state = DeliveryState::of_step(outcome.step);
+                        delivery::advance(tx, message, &outcome.address, state, Timestamp::now())?;
+                    }
                 }
+                None => delivery::withdrawn(tx, message)?,
             }
-            remove(tx, row)
-        })
+            tx.execute("DELETE FROM outbox WHERE message = ?1", [message])
+                .map_err(StoreError::from)?;
+            Ok(())
+        })?;
+        Ok(true)
     }
 }
 
@@ -372,32 +445,50 @@ fn deposit(sealed: &Sealed, prekeys: &[VerifiedPrekey]) -> Result<Vec<u8>, Error
     }))
 }
 
-/// The relay has it: the row has done its work.
+/// The relay has it: the row has done its work. Another process may have settled it already.
 fn settle(tx: &Transaction<'_>, row: &Row, answer: &DepositAnswer) -> Result<(), Error> {
+    if !remove(tx, row)? {
+        return Ok(());
+    }
     if let Some(message) = row.message {
         for outcome in &answer.outcomes {
             let state = DeliveryState::of_step(outcome.step);
             delivery::advance(tx, message, &outcome.address, state, answer.accepted_at)?;
         }
+        // Who was left out when it was sealed is not among them, and does not stay queued for ever after a retry.
+        for address in &row.recipients {
+            if !answer.outcomes.iter().any(|outcome| outcome.address == *address) {
+                delivery::advance(tx, message, address, DeliveryState::Unreachable, answer.accepted_at)?;
+            }
+        }
     }
-    remove(tx, row)
+    Ok(())
 }
 
-fn remove(tx: &Transaction<'_>, row: &Row) -> Result<(), Error> {
-    tx.execute("DELETE FROM outbox WHERE rowid = ?1", [row.rowid])
+/// Whether the row was still there. Its place may be another row's by now, its key never.
+fn remove(tx: &Transaction<'_>, row: &Row) -> Result<bool, Error> {
+    let removed = tx
+        .execute(
+            "DELETE FROM outbox WHERE rowid = ?1 AND idempotency_key = ?2",
+            params![row.rowid, row.id.as_bytes().as_slice()],
+        )
         .map_err(StoreError::from)?;
-    Ok(())
+    Ok(removed > 0)
 }
 
 /// The row stays with its code for a person to see; nothing of the message is lost.
 fn refuse(tx: &Transaction<'_>, row: &Row, code: &str) -> Result<(), Error> {
     match (row.kind, row.message) {
         (OutboxKind::Mail, Some(message)) => {
-            tx.execute(
-                "UPDATE outbox SET refused = ?2 WHERE rowid = ?1",
-                params![row.rowid, code],
-            )
-            .map_err(StoreError::from)?;
+            let refused = tx
+                .execute(
+                    "UPDATE outbox SET refused = ?3 WHERE rowid = ?1 AND idempotency_key = ?2",
+                    params![row.rowid, row.id.as_bytes().as_slice(), code],
+                )
+                .map_err(StoreError::from)?;
+            if refused == 0 {
+                return Ok(());
+            }
             let state = if code == Code::Unreachable.as_str() {
                 DeliveryState::Unreachable
             } else {
@@ -408,8 +499,29 @@ fn refuse(tx: &Transaction<'_>, row: &Row, code: &str) -> Result<(), Error> {
             }
             Ok(())
         }
-        _ => remove(tx, row),
+        _ => remove(tx, row).map(drop),
     }
+}
+
+/// A row that cannot even be read is set aside with its code.
+fn refuse_unread(tx: &Transaction<'_>, rowid: i64) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE outbox SET refused = ?2 WHERE rowid = ?1",
+        params![rowid, StoreError::Corrupt.code()],
+    )
+    .map_err(StoreError::from)?;
+    tx.execute(
+        "UPDATE delivery SET state = ?2, state_at = ?3
+         WHERE message = (SELECT message FROM outbox WHERE rowid = ?1) AND state = ?4",
+        params![
+            rowid,
+            DeliveryState::Refused.number(),
+            Timestamp::now().as_millis(),
+            DeliveryState::Queued.number()
+        ],
+    )
+    .map_err(StoreError::from)?;
+    Ok(())
 }
 
 /// The row waits longer after each attempt, with jitter, so that phones do not all come back at once.
@@ -425,8 +537,8 @@ fn postpone(tx: &Transaction<'_>, row: &Row) -> Result<(), Error> {
         .as_millis()
         .saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
     tx.execute(
-        "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?2 WHERE rowid = ?1",
-        params![row.rowid, next],
+        "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?3 WHERE rowid = ?1 AND idempotency_key = ?2",
+        params![row.rowid, row.id.as_bytes().as_slice(), next],
     )
     .map_err(StoreError::from)?;
     Ok(())

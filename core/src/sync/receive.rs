@@ -182,7 +182,8 @@ fn verify(
             verify_with(opened, mail, account).unwrap_or_else(|| unopened(Reason::WrongSignature))
         }
         Some(Known::Changed) => unopened(Reason::IdentityChanged),
-        None => unopened(Reason::WrongSignature),
+        Some(Known::Unverified(_)) => unopened(Reason::KeysUnverified),
+        None => unopened(Reason::SenderUnknown),
     }
 }
 

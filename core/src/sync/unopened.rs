@@ -15,10 +15,14 @@ pub(super) enum Reason {
     CannotOpen,
     /// The sender's identity is another than the pinned one.
     IdentityChanged,
+    /// What the relay says of its sender does not hold.
+    KeysUnverified,
     /// It is not an envelope of a known version.
     Malformed,
     /// The prekey is not there any more.
     NoPrekey,
+    /// The relay knows no such account any more.
+    SenderUnknown,
     /// No device of the sender signed it.
     WrongSignature,
 }
@@ -28,15 +32,17 @@ impl Reason {
         match self {
             Self::CannotOpen => "cannot-open",
             Self::IdentityChanged => "identity-changed",
+            Self::KeysUnverified => "keys-unverified",
             Self::Malformed => "malformed",
             Self::NoPrekey => "no-prekey",
+            Self::SenderUnknown => "sender-unknown",
             Self::WrongSignature => "wrong-signature",
         }
     }
 }
 
 /// An envelope that is kept sealed.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Unopened {
     /// Who it says it is from; empty when even that cannot be read.
     pub sender: String,
@@ -44,6 +50,15 @@ pub struct Unopened {
     pub reason: String,
     /// When it came, by this phone's clock.
     pub received_at: Timestamp,
+}
+
+impl std::fmt::Debug for Unopened {
+    /// Says why, and not who.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unopened")
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Session {

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::SyncReport;
 use crate::account::Account;
 use crate::error::Error;
+use crate::net::stream::Stream;
 use crate::session::Session;
 
 /// How often the outbox is looked at while the line is quiet.
@@ -51,28 +52,35 @@ impl Session {
             *polls_left = polls_left.saturating_sub(1);
             return self.poll(on_news).await;
         }
-        match self.follow_stream(on_news).await {
-            Err(Error::Network("stream-refused")) => {
+        let account = self.read(Account::load)?;
+        match self.relay.stream(&account, self.cursor()?).await {
+            Ok(stream) => self.follow(&account, stream, on_news).await,
+            // The sync went through just now: it is the stream that the line does not take.
+            Err(Error::Network(code)) => {
+                tracing::info!(code, "no stream: polling for a while");
                 *polls_left = POLLS_BEFORE_STREAM;
                 Ok(())
             }
-            outcome => outcome,
+            Err(error) => Err(error),
         }
     }
 
     /// Takes pages from the stream until the line breaks; sends what becomes due meanwhile.
-    async fn follow_stream(&self, on_news: &mut (impl FnMut(&SyncReport) + Send)) -> Result<(), Error> {
-        let account = self.read(Account::load)?;
-        let mut stream = self.relay.stream(&account, self.cursor()?).await?;
+    async fn follow(
+        &self,
+        account: &Account,
+        mut stream: Stream,
+        on_news: &mut (impl FnMut(&SyncReport) + Send),
+    ) -> Result<(), Error> {
         loop {
             let mut report = SyncReport::default();
             tokio::select! {
                 page = stream.page() => {
                     let page = page?;
                     let alone = self.syncing.lock().await;
-                    let cursor = self.take_in(&account, &page, &mut report).await?;
+                    let cursor = self.take_in(account, &page, &mut report).await?;
                     stream.acknowledge(cursor).await?;
-                    self.store()?.truncate_wal()?;
+                    self.empty_log()?;
                     drop(alone);
                 }
                 () = self.outbox_is_due() => {

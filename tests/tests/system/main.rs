@@ -8,7 +8,11 @@
     reason = "a scenario that goes wrong is a failed test"
 )]
 
+mod correspondents;
+mod drafts;
 mod faults;
 mod hostile;
 mod mail;
+mod outbox;
+mod sequence;
 mod withdrawal;

@@ -1,0 +1,62 @@
+//! A sequence that comes with a gap, or comes again: nothing is taken, nothing is lost, and the phone does not spin.
+
+use std::sync::{Arc, Mutex};
+
+use pli_core::Error;
+use pli_tests::place::{GP, NURSE, Place, draft, inbox};
+use protocol::cbor;
+use protocol::sequence::SequencePage;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_with_a_gap_is_asked_for_again() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    for subject in ["Un", "Deux"] {
+        nurse.send(&draft(&[GP], subject)).unwrap();
+    }
+    nurse.sync().await.unwrap();
+    place.line.edit("/v1/sequence", |bytes| {
+        let mut page: SequencePage = cbor::decode(&bytes).unwrap();
+        if !page.entries.is_empty() {
+            page.entries.remove(0);
+        }
+        cbor::encode(&page)
+    });
+    let error = gp.sync().await.unwrap_err();
+    assert_eq!((error.code(), error.is_retryable()), ("sequence-gap", true));
+    assert!(inbox(&gp).is_empty());
+    place.line.honest();
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["Un", "Deux"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_comes_again_ends_the_sync() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Un")).unwrap();
+    nurse.sync().await.unwrap();
+    let first = Arc::new(Mutex::new(Vec::new()));
+    place.line.edit("/v1/sequence", move |bytes| {
+        let mut first = first.lock().unwrap();
+        if first.is_empty() {
+            *first = bytes;
+        }
+        first.clone()
+    });
+    assert_eq!(gp.sync().await.unwrap_err().code(), "sequence-stuck");
+    assert_eq!(inbox(&gp), ["Un"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_when_the_session_is_locked() {
+    let place = Place::open().await;
+    let gp = place.enrol(GP).await;
+    let (ended, ()) = tokio::join!(gp.watch(|_| ()), async {
+        while place.line.count("/v1/sequence") < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        gp.lock();
+    });
+    assert!(matches!(ended, Err(Error::Locked)));
+}
