@@ -93,7 +93,14 @@ impl Buckets {
         }
     }
 
+    /// Whether `key` may go on; nothing is taken.
+    pub(crate) fn is_open(&self, key: &[u8]) -> bool {
+        self.take(key, 0)
+    }
+
     /// Takes `count` from the bucket of `key`; refused when it holds less.
+    ///
+    /// With a count of 0 it is refused when the bucket is empty.
     pub(crate) fn take(&self, key: &[u8], count: u32) -> bool {
         let now = Instant::now();
         let key = Digest::of(&[key]);
@@ -107,22 +114,12 @@ impl Buckets {
         }
         let left = levels.get(&key).map_or(self.full(), |level| self.level(*level, now));
         let wanted = u64::from(count).saturating_mul(1_000);
-        let granted = left >= wanted;
-        if granted {
+        let granted = left >= wanted.max(1_000);
+        if granted && count > 0 {
             let left = left.saturating_sub(wanted);
             levels.insert(key, Level { left, at: now });
         }
         granted
-    }
-
-    /// Puts back what was taken for nothing.
-    pub(crate) fn give_back(&self, key: &[u8], count: u32) {
-        let full = self.full();
-        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(level) = levels.get_mut(&Digest::of(&[key])) {
-            let back = u64::from(count).saturating_mul(1_000);
-            level.left = level.left.saturating_add(back).min(full);
-        }
     }
 
     fn full(&self) -> u64 {
@@ -181,12 +178,8 @@ mod tests {
     #[test]
     fn a_bucket_is_refused_once_it_is_empty_and_others_are_not() {
         let buckets = buckets(Failing::Closed);
-        assert!(buckets.take(b"a", 1) && buckets.take(b"a", 1));
-        assert!(!buckets.take(b"a", 1));
-        buckets.give_back(b"a", 1);
-        assert!(buckets.take(b"a", 1) && !buckets.take(b"a", 1));
-        buckets.give_back(b"a", 9);
-        assert!(buckets.take(b"a", 2) && !buckets.take(b"a", 1), "never more than full");
+        assert!(buckets.take(b"a", 1) && buckets.is_open(b"a") && buckets.take(b"a", 1));
+        assert!(!buckets.is_open(b"a") && !buckets.take(b"a", 1));
         assert!(buckets.take(b"b", 2));
         assert!(!buckets.take(b"c", 3));
     }

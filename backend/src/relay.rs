@@ -52,6 +52,8 @@ pub struct Tuning {
     pub ping_seconds: u64,
     /// A stream on which nothing came for this long is closed, in seconds.
     pub silence_seconds: u64,
+    /// A request whose body stood still for this long is given up, in seconds.
+    pub body_silence_seconds: u64,
     /// How often who may do what.
     pub limits: Limits,
 }
@@ -62,6 +64,7 @@ impl Default for Tuning {
             token_seconds: protocol::limits::TOKEN_SECONDS,
             ping_seconds: 20,
             silence_seconds: 50,
+            body_silence_seconds: 30,
             limits: Limits::default(),
         }
     }

@@ -13,7 +13,7 @@ use super::App;
 use super::extract::{Binary, Json};
 use super::refusal::Refusal;
 use crate::storage::accounts::{self, EnrolmentEnd, VerifiedEnrolment};
-use crate::storage::prekeys;
+use crate::storage::{prekeys, refuse};
 
 /// `GET /v1/server`.
 pub(super) async fn server(State(app): State<App>) -> axum::Json<ServerInfo> {
@@ -46,19 +46,27 @@ pub(super) async fn enrol(
         return Ok(axum::Json(Enrolled { device }));
     }
     prekeys::check_dates(&verified.root, now)?;
-    // Counted before it is weighed, or many at once would all be weighed; what was no wrong code is given back.
-    let tries = &app.doors().activation;
-    if !tries.take(address.as_str().as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, "too many wrong activation codes"));
-    }
+    let doors = app.clone();
     let end = app
         .storage()
-        .write(move |connection, _| accounts::enrol(connection, &verified, now))
-        .await;
-    if !matches!(end, Ok(EnrolmentEnd::WrongCode)) {
-        tries.give_back(address.as_str().as_bytes(), 1);
-    }
-    match end? {
+        .write(move |connection, _| {
+            // Here, where one request comes after the other: many wrong codes at once are no more tries.
+            let (tries, key) = (
+                &doors.doors().activation,
+                verified.account.address().as_str().as_bytes(),
+            );
+            if !tries.is_open(key) && !accounts::is_repeated(connection, verified.account.address(), &verified.digest)?
+            {
+                return refuse(Code::Throttled, "too many wrong activation codes");
+            }
+            let end = accounts::enrol(connection, &verified, now)?;
+            if matches!(end, EnrolmentEnd::WrongCode) {
+                tries.take(key, 1);
+            }
+            Ok(end)
+        })
+        .await?;
+    match end {
         EnrolmentEnd::Enrolled => {
             tracing::info!("an account enrolled");
             Ok(axum::Json(Enrolled { device }))

@@ -17,8 +17,8 @@ use super::App;
 use super::refusal::Refusal;
 use crate::tokens::Bearer;
 
-/// How long a client may take over a body.
-const BODY: Duration = Duration::from_mins(1);
+/// How long a client may take over a body: the largest one over a bad mobile line, with some to spare.
+const BODY: Duration = Duration::from_mins(15);
 
 /// The device whose token came with the request.
 pub(super) struct Caller(pub(super) Arc<Bearer>);
@@ -47,8 +47,8 @@ pub(super) struct Json<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Refusal> {
-        let body = read(request, limits::JSON_BYTES).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        let body = read(app, request, limits::JSON_BYTES).await?;
         serde_json::from_slice(&body)
             .map(Self)
             .map_err(|error| Refusal::new(Code::Malformed, json_detail(&error)))
@@ -65,8 +65,8 @@ pub(super) struct Binary<T> {
 impl<T: Format> FromRequest<App> for Binary<T> {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Refusal> {
-        let body = read(request, T::LIMIT).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        let body = read(app, request, T::LIMIT).await?;
         Ok(Self {
             value: cbor::decode(&body)?,
             digest: Digest::of(&[&body]),
@@ -96,7 +96,7 @@ impl<T: Format> IntoResponse for BinaryAnswer<T> {
     }
 }
 
-async fn read(request: Request, limit: usize) -> Result<Bytes, Refusal> {
+async fn read(app: &App, request: Request, limit: usize) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::new(Code::TooLarge, format!("at most {limit} bytes are taken here"));
     let announced = request
         .headers()
@@ -105,27 +105,39 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Refusal> {
     if announced.is_some_and(|announced| announced > limit) {
         return Err(too_large());
     }
-    let reading = collect(request.into_body(), limit, announced.unwrap_or(0));
+    let silence = Duration::from_secs(app.tuning().body_silence_seconds);
+    let reading = collect(request.into_body(), limit, silence);
     match tokio::time::timeout(BODY, reading).await {
         Ok(Ok(Some(body))) => Ok(body),
         Ok(Ok(None)) => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::new(Code::Malformed, "the body was cut short")),
-        Err(_) => Err(Refusal::new(Code::Malformed, "the body took too long")),
+        // The line's fault: the same request may be tried again.
+        Ok(Err(Interrupted)) | Err(_) => Err(Refusal::new(
+            Code::TemporarilyUnavailable,
+            "the body was cut short or stood still",
+        )),
     }
 }
 
-/// The whole body; `None` when it passes the limit.
-async fn collect(body: Body, limit: usize, announced: usize) -> Result<Option<Bytes>, axum::Error> {
+/// The body did not come whole.
+struct Interrupted;
+
+/// The whole body; `None` when it passes the limit. Memory is spent on what has come, not on what is announced.
+async fn collect(body: Body, limit: usize, silence: Duration) -> Result<Option<Bytes>, Interrupted> {
     let mut chunks = body.into_data_stream();
-    let mut whole = Vec::with_capacity(announced);
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk?;
+    let mut whole = Vec::new();
+    loop {
+        let chunk = tokio::time::timeout(silence, chunks.next())
+            .await
+            .map_err(|_| Interrupted)?;
+        let Some(chunk) = chunk else {
+            return Ok(Some(whole.into()));
+        };
+        let chunk = chunk.map_err(|_| Interrupted)?;
         if whole.len().saturating_add(chunk.len()) > limit {
             return Ok(None);
         }
         whole.extend_from_slice(&chunk);
     }
-    Ok(Some(whole.into()))
 }
 
 /// Where the JSON is wrong, without what it holds.

@@ -100,6 +100,13 @@ pub(super) async fn next_page(app: &App, place: Place, cursor: Cursor) -> Result
     Ok(SequencePage { entries })
 }
 
+/// How far the device has acknowledged.
+pub(super) async fn acknowledged(app: &App, place: Place) -> Result<Cursor, StorageError> {
+    app.storage()
+        .read(move |connection| sequence::acknowledged(connection, place))
+        .await
+}
+
 pub(super) async fn take_note(app: &App, place: Place, cursor: Cursor) -> Result<(), StorageError> {
     app.storage()
         .write(move |connection, effects| sequence::acknowledge(connection, effects, place, cursor, Timestamp::now()))

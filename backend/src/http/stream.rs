@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use super::App;
 use super::extract::{Asked, Caller};
 use super::refusal::Refusal;
-use super::sequence::{After, next_page, take_note, turned, until};
+use super::sequence::{After, acknowledged, next_page, take_note, turned, until};
 use crate::tokens::Bearer;
 
 /// How long a client may take to read a page.
@@ -78,7 +78,17 @@ async fn run(app: &App, caller: &Bearer, mut cursor: Cursor, socket: &mut WebSoc
                 }
                 let page = match next_page(app, caller.place, cursor).await {
                     Ok(page) => page,
-                    Err(error) => return Some(refusal(Refusal::from(error).code())),
+                    Err(error) => {
+                        // Meanwhile the device may have taken more by polls, and acknowledged that.
+                        match acknowledged(app, caller.place).await {
+                            Ok(further) if further.number > cursor.number => {
+                                cursor = further;
+                                news.mark_changed();
+                                continue;
+                            }
+                            _ => return Some(refusal(Refusal::from(error).code())),
+                        }
+                    }
                 };
                 if !page.entries.is_empty() {
                     cursor = page.entries.iter().fold(cursor, |at, entry| at.after(&entry.digest));

@@ -242,6 +242,11 @@ fn retrieved(
     notify(connection, effects, sender, &notice)
 }
 
+/// How far a device has acknowledged.
+pub(crate) fn acknowledged(connection: &Connection, place: Place) -> Result<Cursor, StorageError> {
+    Ok(heads(connection, place)?.acknowledged)
+}
+
 struct Heads {
     head: Cursor,
     acknowledged: Cursor,

@@ -1,9 +1,11 @@
 //! What knocks at the wrong door or in the wrong way gets a problem document with a code.
 
 use protocol::api::{PrekeyWish, path};
-use protocol::{Code, limits};
+use protocol::{Code, Problem, cbor, limits};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::support::{LEA, PAUL, TestRelay, problem_of};
 
@@ -141,4 +143,37 @@ async fn who_asks_too_much_is_told_to_wait() {
     };
     assert_eq!(search().await.status(), StatusCode::OK);
     assert_eq!(problem_of(search().await).await, Code::Throttled);
+}
+
+#[tokio::test]
+async fn a_body_that_comes_slowly_is_taken_and_one_that_stands_still_may_be_sent_again() {
+    let relay = TestRelay::start_tuned(backend::Tuning {
+        body_silence_seconds: 3,
+        ..backend::Tuning::default()
+    })
+    .await;
+    let (lea, _paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let sealed = cbor::encode(&relay.seal(&lea, &[PAUL], &vec![b'x'; 30_000]).await);
+    for (parts, pause_ms, status) in [(8, 500, "200"), (1, 0, "503")] {
+        let mut socket = TcpStream::connect(relay.running.local_addr()).await.unwrap();
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: relay.test\r\nauthorization: Bearer {}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            path::DEPOSITS,
+            lea.token,
+            sealed.len()
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        for part in sealed.chunks(sealed.len().div_ceil(8)).take(parts) {
+            socket.write_all(part).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
+        }
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        if status == "503" {
+            let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+            let problem: Problem = serde_json::from_str(body).unwrap();
+            assert_eq!(problem.code, Code::TemporarilyUnavailable);
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod doors;
 mod journey;
 mod lifecycle;
 mod logs;
+mod page;
 mod prekeys;
 mod sequence;
 mod stream;

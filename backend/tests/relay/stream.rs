@@ -158,3 +158,27 @@ async fn it_ends_when_the_relay_stops() {
     stopped.unwrap();
     assert_eq!(end, (AWAY, "stopping".to_owned()));
 }
+
+#[tokio::test]
+async fn a_stream_that_lags_behind_polls_goes_on_where_they_came_to() {
+    let relay = TestRelay::start().await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let mut lagging = relay.stream(&paul, Cursor::START).await.unwrap();
+    let large = vec![b'x'; 880 * 1024];
+    for _ in 0..16 {
+        relay.send(&lea, &[PAUL], &large).await;
+    }
+    let mut cursor = Cursor::START;
+    while cursor.number < 16 {
+        cursor = after(cursor, &relay.page(&paul, cursor).await);
+    }
+    relay.acknowledge(&paul, cursor).await;
+    relay.send(&lea, &[PAUL], b"ensuite").await;
+    let last = loop {
+        let page = lagging.page().await;
+        if page.last().unwrap().number == 17 {
+            break page;
+        }
+    };
+    assert_eq!(paul.open(last.last().unwrap(), &lea), b"ensuite");
+}

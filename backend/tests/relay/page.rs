@@ -1,0 +1,77 @@
+//! `docs/protocol/api.md` against the code: paths, codes and limits.
+
+use std::fs;
+use std::path::Path;
+
+use backend::limits::{Failing, Limits};
+use protocol::{Code, limits};
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
+}
+
+#[test]
+fn it_names_every_path_and_code() {
+    let page = read("docs/protocol/api.md");
+    let source = read("protocol/src/api.rs");
+    let paths: Vec<_> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub const ")?.split_once("&str = \"/"))
+        .map(|(_, path)| format!("/{}", path.trim_end_matches("\";")))
+        .collect();
+    assert_eq!(paths.len(), 12, "{paths:?}");
+    for path in paths {
+        assert!(page.contains(&format!(" {path}` | ")), "{path}");
+    }
+    for code in Code::ALL {
+        assert!(page.contains(&format!("`{}`", code.as_str())), "{}", code.as_str());
+    }
+}
+
+#[test]
+fn its_limits_are_those_of_the_code() {
+    let page = read("docs/protocol/api.md");
+    let Limits {
+        activation,
+        enrolments,
+        tokens,
+        keys,
+        deposits,
+        directory,
+    } = Limits::default();
+    for limit in [activation, enrolments, tokens, keys, deposits, directory] {
+        let failing = match limit.failing {
+            Failing::Closed => "closed",
+            Failing::Open => "open",
+        };
+        let row = format!(
+            "| {} | {} | {} in {} s | {failing} |",
+            limit.name, limit.bucket, limit.refill, limit.refill_seconds
+        );
+        assert!(page.contains(&row), "{row}");
+    }
+    let plain = page.replace(',', "");
+    for (what, size) in [
+        ("a mail's content", limits::MAIL_BYTES),
+        ("a payload", limits::PAYLOAD_BYTES),
+        ("a deposit", limits::DEPOSIT_BYTES),
+        ("wraps of a deposit", limits::WRAPS),
+        ("recipients of a mail", limits::RECIPIENTS),
+        ("devices of an account", limits::DEVICES),
+        ("prekeys of a batch", limits::PREKEYS),
+        ("entries of a page", limits::PAGE_ENTRIES),
+        ("entries of a search", usize::try_from(limits::SEARCH_ENTRIES).unwrap()),
+    ] {
+        assert!(plain.contains(&format!("| {what} | {size}")), "{what}: {size}");
+    }
+    assert!(plain.contains(&format!("payloads reach {} bytes", limits::PAGE_BYTES)));
+    assert!(plain.contains(&format!("at most {} bytes a request", limits::JSON_BYTES)));
+    assert!(plain.contains(&format!("good for {} s and for this relay", limits::TOKEN_SECONDS)));
+    assert!(plain.contains(&format!("at most {} s and is then", limits::POLL_SECONDS)));
+    let tuning = backend::Tuning::default();
+    let silence = format!(
+        "pings every {} s; a stream on which nothing came for {} s",
+        tuning.ping_seconds, tuning.silence_seconds
+    );
+    assert!(plain.contains(&silence));
+}
