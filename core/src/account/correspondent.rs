@@ -63,7 +63,7 @@ impl Session {
                 match VerifiedAccount::verify(&keys.identity, &keys.list) {
                     Ok(account) if asked.contains(account.address()) => {
                         let address = account.address().clone();
-                        known.insert(address, take_in(tx, keys, account, prekeys)?);
+                        known.insert(address, take_in(tx, keys, account)?);
                     }
                     _ => all_verify = false,
                 }
@@ -80,12 +80,7 @@ impl Session {
 }
 
 /// Pins a first identity; otherwise takes a list only of the pinned identity, and never an older one.
-fn take_in(
-    tx: &Transaction<'_>,
-    keys: &AccountKeys,
-    account: VerifiedAccount,
-    wish: PrekeyWish,
-) -> Result<Known, Error> {
+fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount) -> Result<Known, Error> {
     match pinned(tx, account.address())? {
         Some(pinned) if pinned.fingerprint() != account.fingerprint() => {
             tx.execute(
@@ -126,9 +121,7 @@ fn take_in(
         record_batch(tx, handed.device.as_bytes(), prekey.id.batch)?;
         prekeys.push(prekey);
     }
-    if wish != PrekeyWish::None && prekeys.len() != account.devices().len() {
-        return Ok(Known::Unverified("prekeys-missing"));
-    }
+    // A device without one was away until its batch ended: the relay says who is not reached for that.
     Ok(Known::Trusted { account, prekeys })
 }
 

@@ -124,7 +124,7 @@ impl Session {
                 Ok(true) => report.sent = report.sent.saturating_add(1),
                 // It was taken back while it was being sealed.
                 Ok(false) => {}
-                Err(error) if is_final(&error) => {
+                Err(error) if is_final(&error) && !waits_for_return(&row, &error) => {
                     tracing::warn!(code = error.code(), "an outgoing change was refused");
                     self.write(|tx| refuse(tx, &row, error.code()))?;
                     report.refused = report.refused.saturating_add(1);
@@ -542,6 +542,14 @@ fn postpone(tx: &Transaction<'_>, row: &Row) -> Result<(), Error> {
     )
     .map_err(StoreError::from)?;
     Ok(())
+}
+
+/// Who sent a mail has a device: receipts wait until it is back, when a person would have to send a mail again.
+const fn waits_for_return(row: &Row, error: &Error) -> bool {
+    matches!(
+        (row.kind, error),
+        (OutboxKind::Receipts, Error::Relay(Code::Unreachable))
+    )
 }
 
 /// Whether trying again would give the same.

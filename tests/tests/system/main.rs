@@ -8,6 +8,7 @@
     reason = "a scenario that goes wrong is a failed test"
 )]
 
+mod absence;
 mod correspondents;
 mod drafts;
 mod faults;
