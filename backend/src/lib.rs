@@ -5,6 +5,7 @@
 pub mod admin;
 mod blobs;
 mod bus;
+mod crash;
 mod folder;
 mod http;
 pub mod limits;

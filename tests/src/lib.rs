@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::panic,
@@ -12,4 +13,5 @@
 
 pub mod line;
 pub mod place;
+pub mod process;
 pub mod stranger;

@@ -21,7 +21,7 @@ pub const CARDIOLOGIST: &str = "helene.vasseur@medical28.apicrypt.org";
 /// Somebody in the directory who has no device.
 pub const UNREACHABLE: &str = "paul.rivoire@medical28.apicrypt.org";
 
-const DIRECTORY: &str =
+pub(crate) const DIRECTORY: &str =
     "given,surname,departement\nInès,Caradec,28\nMathieu,Delorme,28\nHélène,Vasseur,28\nPaul,Rivoire,28\n";
 
 /// A relay, and the line to it.

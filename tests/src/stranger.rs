@@ -8,7 +8,7 @@ use protocol::api::{
 use protocol::cbor;
 use protocol::envelope::{self, Deposit, Kind, SealedEnvelope, Sender, Wrap};
 use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, VerifiedAccount};
-use protocol::prekey::{BatchFacts, MadeBatch};
+use protocol::prekey::{BatchFacts, MadeBatch, PrekeyId};
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::sign::{Purpose, SigningKey};
 use protocol::statement::StatedRecipient;
@@ -35,6 +35,11 @@ pub struct Stranger {
 impl Stranger {
     /// Enrols `who` at the relay of `place`.
     pub async fn enrol(place: &Place, who: &str) -> Self {
+        Self::enrol_at(place.plain_url(), who, place.code(who)).await
+    }
+
+    /// Enrols `who` at the relay with this address, by an activation code.
+    pub async fn enrol_at(url: String, who: &str, code: String) -> Self {
         let address = address(who);
         let (identity_key, key, recovery) = (
             SigningKey::make().unwrap(),
@@ -76,9 +81,9 @@ impl Stranger {
             not_after: created_at.plus_days(30),
         };
         let batch = MadeBatch::make(&key, facts, 10).unwrap().upload;
-        let (client, url) = (client(), place.plain_url());
+        let client = client();
         let enrolment = cbor::encode(&Enrolment {
-            code: place.code(who),
+            code,
             identity,
             list,
             batch,
@@ -190,6 +195,16 @@ impl Stranger {
         let answer = self.client.get(url).bearer_auth(&self.token).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
         cbor::decode(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// Takes a prekey of the only device of an account, and uses it for nothing.
+    pub async fn take_prekey(&self, of: &str) -> PrekeyId {
+        let keys = self.keys(of).await;
+        let [account] = keys.accounts.as_slice() else {
+            panic!("{of} is not enrolled")
+        };
+        let verified = VerifiedAccount::verify(&account.identity, &account.list).unwrap();
+        account.prekeys[0].verify(&verified, 0, Timestamp::now()).unwrap().id
     }
 
     async fn keys(&self, of: &str) -> KeysAnswer {

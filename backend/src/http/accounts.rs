@@ -12,6 +12,7 @@ use protocol::{Code, FormatError, Timestamp};
 use super::App;
 use super::extract::{Binary, Json};
 use super::refusal::Refusal;
+use crate::crash::crash_point;
 use crate::storage::accounts::{self, EnrolmentEnd, VerifiedEnrolment};
 use crate::storage::{prekeys, refuse};
 
@@ -66,6 +67,7 @@ pub(super) async fn enrol(
             Ok(end)
         })
         .await?;
+    crash_point!("enrolment-unanswered");
     match end {
         EnrolmentEnd::Enrolled => {
             tracing::info!("an account enrolled");

@@ -11,6 +11,7 @@ use super::App;
 use super::extract::{Binary, Caller, Json};
 use super::refusal::Refusal;
 use crate::blobs::IN_ROW_BYTES;
+use crate::crash::crash_point;
 use crate::storage::StorageError;
 use crate::storage::deposits::{self, Arrival, Payload};
 
@@ -41,6 +42,7 @@ pub(super) async fn deposit(
     }
     let payload_digest = Digest::of(&[&deposit.payload]);
     let payload = keep(&app, deposit.payload.into()).await?;
+    crash_point!("payload-kept");
     let arrival = Arrival {
         account,
         sender: caller.address.clone(),
@@ -55,6 +57,7 @@ pub(super) async fn deposit(
         .storage()
         .write(move |connection, effects| deposits::accept(connection, effects, arrival, Timestamp::now()))
         .await?;
+    crash_point!("deposit-unanswered");
     Ok(axum::Json(answer))
 }
 
@@ -71,6 +74,7 @@ pub(super) async fn withdraw(
             deposits::withdraw(connection, effects, account, request.id, Timestamp::now())
         })
         .await?;
+    crash_point!("withdrawal-unanswered");
     Ok(axum::Json(answer))
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::App;
 use super::extract::{Asked, BinaryAnswer, Caller, Json};
 use super::refusal::Refusal;
+use crate::crash::crash_point;
 use crate::storage::StorageError;
 use crate::storage::sequence::{self, Place};
 
@@ -72,6 +73,7 @@ pub(super) async fn acknowledge(
     Json(cursor): Json<Cursor>,
 ) -> Result<StatusCode, Refusal> {
     take_note(&app, caller.place, cursor).await?;
+    crash_point!("acknowledgement-unanswered");
     Ok(StatusCode::NO_CONTENT)
 }
 

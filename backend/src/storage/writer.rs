@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Effects, StorageError};
 use crate::blobs::Blobs;
 use crate::bus::Bus;
+use crate::crash::crash_point;
 
 /// Jobs that may wait; more have to wait for a place.
 const QUEUE: usize = 4_096;
@@ -102,6 +103,7 @@ fn work(connection: &Connection, mut jobs: mpsc::Receiver<Job>, commits: &Atomic
         for job in batch {
             replies.push(run_apart(connection, job, &mut effects, &mut adopted));
         }
+        crash_point!("relay-commit-due");
         let committed = connection
             .prepare_cached("COMMIT")
             .and_then(|mut commit| commit.execute([]));
@@ -118,6 +120,7 @@ fn work(connection: &Connection, mut jobs: mpsc::Receiver<Job>, commits: &Atomic
                 false
             }
         };
+        crash_point!("relay-committed");
         if durable {
             for blob in adopted {
                 blob.adopt();

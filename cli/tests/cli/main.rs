@@ -16,3 +16,4 @@ mod help;
 mod mail;
 mod readme;
 mod scene;
+mod shipped;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
 use super::Account;
+use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
 use crate::store::StoreError;
@@ -109,6 +110,7 @@ impl Session {
                 .map_err(StoreError::from)?;
             Ok(())
         })?;
+        crash_point!("batch-stored");
         self.upload_batches(account).await
     }
 
@@ -128,6 +130,7 @@ impl Session {
                 Ok(()) | Err(Error::Relay(protocol::Code::PrekeysOutdated)) => {}
                 Err(error) => return Err(error),
             }
+            crash_point!("batch-uploaded");
             self.write(|tx| {
                 tx.execute("DELETE FROM batch_upload WHERE number = ?1", [number])
                     .map_err(StoreError::from)?;

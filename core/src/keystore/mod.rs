@@ -10,6 +10,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::crash::crash_point;
 use crate::store::{Store, StoreError, StoreKey, sync_folder_of};
 
 pub use passphrase::Passphrase;
@@ -92,6 +93,7 @@ pub fn open_or_create(folder: &Path, place: &KeyPlace) -> Result<Store, StoreErr
         (false, None) => {
             let key = StoreKey::make()?;
             place.save(&key)?;
+            crash_point!("store-key-kept");
             Store::create(&path, key)
         }
     }

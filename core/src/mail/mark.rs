@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::delivery::{self, DeliveryState};
 use super::list;
+use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::{READ_RECEIPTS, Session, setting};
 use crate::store::StoreError;
@@ -77,6 +78,7 @@ impl Session {
             }
             Ok(())
         })?;
+        crash_point!("mail-deleted");
         self.empty_log()
     }
 

@@ -18,6 +18,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use zeroize::Zeroizing;
 
+use crate::crash::crash_point;
+
 pub use error::StoreError;
 pub use key::StoreKey;
 
@@ -79,8 +81,10 @@ impl Store {
         migrate(&mut connection, 0)?;
         connection.close().map_err(|(_, error)| error)?;
         File::open(&part)?.sync_all()?;
+        crash_point!("store-unnamed");
         std::fs::rename(&part, path)?;
         sync_folder_of(path)?;
+        crash_point!("store-named");
         Self::open(path, key)
     }
 
@@ -145,7 +149,9 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StoreError::from)?;
         let done = work(&transaction)?;
+        crash_point!("store-commit-due");
         transaction.commit().map_err(StoreError::from)?;
+        crash_point!("store-committed");
         Ok(done)
     }
 

@@ -411,6 +411,7 @@ impl Session {
             Err(Error::Relay(Code::NotFound)) => None,
             Err(error) => return Err(error),
         };
+        crash_point!("withdrawal-answered");
         self.write(|tx| {
             let Some(message) = row.message else {
                 return remove(tx, row).map(drop);

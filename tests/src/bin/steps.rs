@@ -1,0 +1,123 @@
+//! A phone or a relay as a process of its own, one command a run, for the tests that kill or trace it.
+//! What a person would do after a crash it does, too: a mail that is among the sent ones is not written again.
+//! Where things are is told by the environment, which `pli_tests::process` sets.
+
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a program says what it did on its standard output"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use backend::{Relay, RelayConfig, Tls};
+use pli_core::keystore::KeyPlace;
+use pli_core::{Config, Draft, Error, Folder, Session};
+use protocol::Address;
+
+/// What went wrong, to be read by a person.
+type Failure = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["serve", listen] => serve(listen).await,
+        words => act(words).await,
+    };
+    match done {
+        Ok(()) => {
+            // Nobody may be listening any more.
+            let _ = writeln!(std::io::stdout(), "done");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{words:?}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a relay until the standard input closes.
+async fn serve(listen: &str) -> Result<(), Failure> {
+    let config = RelayConfig {
+        data: variable("PLI_STEPS_HOME")?.into(),
+        listen: listen.parse()?,
+        name: "relay.test".to_owned(),
+        tls: Tls::None,
+    };
+    let running = Relay::start(config).await?;
+    println!("{}", running.local_addr());
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    Ok(running.stop().await?)
+}
+
+async fn act(words: &[&str]) -> Result<(), Failure> {
+    let folder = PathBuf::from(variable("PLI_STEPS_HOME")?);
+    let phone = Session::open(Config {
+        key: KeyPlace::File(folder.join("store.key")),
+        folder,
+        server: variable("PLI_STEPS_SERVER")?,
+        ca: Some(variable("PLI_STEPS_CA")?.into()),
+    })?;
+    match words {
+        ["enrol", address] => {
+            let code = std::fs::read_to_string(variable("PLI_STEPS_CODE_FILE")?)?;
+            match phone.enrol(&address.parse::<Address>()?, &code).await {
+                Ok(_) | Err(Error::AlreadyEnrolled) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        ["send", to, subject, size] => {
+            if find(&phone, Folder::Sent, subject)?.is_none() {
+                let draft = Draft {
+                    to: vec![to.parse()?],
+                    subject: (*subject).to_owned(),
+                    text: "x".repeat(size.parse()?),
+                    ..Draft::default()
+                };
+                phone.send(&draft)?;
+            }
+        }
+        ["sync"] => {
+            phone.hurry()?;
+            let report = phone.sync().await?;
+            if report.waiting > 0 || report.refused > 0 {
+                return Err(format!("{report:?}").into());
+            }
+        }
+        ["read", subject] => phone.mark_read(received(&phone, subject)?)?,
+        ["handle", subject] => phone.mark_handled(received(&phone, subject)?)?,
+        ["delete", subject] => {
+            if let Some(number) = find(&phone, Folder::Inbox, subject)? {
+                phone.delete(number)?;
+            }
+        }
+        ["withdraw", subject] => {
+            let number = find(&phone, Folder::Sent, subject)?.ok_or("no such mail was sent")?;
+            phone.withdraw(number)?;
+        }
+        _ => return Err("no such command".into()),
+    }
+    phone.close();
+    Ok(())
+}
+
+fn received(phone: &Session, subject: &str) -> Result<i64, Failure> {
+    Ok(find(phone, Folder::Inbox, subject)?.ok_or("no such mail came")?)
+}
+
+fn find(phone: &Session, folder: Folder, subject: &str) -> Result<Option<i64>, Failure> {
+    let mails = phone.list(folder, None, 1_000)?;
+    Ok(mails
+        .into_iter()
+        .find(|mail| mail.subject == subject)
+        .map(|mail| mail.number))
+}
+
+fn variable(name: &str) -> Result<String, Failure> {
+    std::env::var(name).map_err(|_| format!("{name} is not set").into())
+}

@@ -1,0 +1,255 @@
+//! Phones and a relay that are processes of their own, so that they can be killed and traced.
+//! What they do there is `src/bin/steps.rs`; the relay's line and its people are those of [`crate::place`].
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use backend::admin;
+use pli_core::keystore::KeyPlace;
+use pli_core::{Config, Session};
+use tempfile::TempDir;
+
+use crate::line::Line;
+use crate::place::{DIRECTORY, address};
+
+/// The signal by which a process ends at a crash point.
+pub const SIGABRT: i32 = 6;
+/// Names the step at which a process ends.
+pub const CRASH_AT: &str = "PLI_CRASH_AT";
+
+/// People, their phones and a relay in one folder.
+pub struct Outside {
+    /// Where everything is kept.
+    pub folder: TempDir,
+    /// The line on which phones reach the relay.
+    pub line: Line,
+    program: PathBuf,
+    tracer: Vec<String>,
+    relay: Option<Child>,
+    upstream: SocketAddr,
+}
+
+impl Outside {
+    /// A relay that runs; `program` is `pli-steps`.
+    pub fn open(program: &str) -> Self {
+        Self::traced(program, &[])
+    }
+
+    /// The same with a relay that runs under another program.
+    pub fn traced(program: &str, tracer: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let upstream = own_address();
+        let line = Line::open(folder.path(), upstream);
+        let here = folder.path().display().to_string();
+        let mut outside = Self {
+            folder,
+            line,
+            program: program.into(),
+            tracer: tracer.iter().map(|word| word.replace("{folder}", &here)).collect(),
+            relay: None,
+            upstream,
+        };
+        outside.start_relay(None);
+        admin::import_csv(&outside.home("relay"), DIRECTORY.as_bytes()).unwrap();
+        outside
+    }
+
+    /// Starts the relay where it was, to end at a step if one is named.
+    pub fn start_relay(&mut self, crash_at: Option<&str>) {
+        let mut command = match self.tracer.split_first() {
+            Some((tracer, words)) => {
+                let mut command = Command::new(tracer);
+                command.args(words).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
+        command
+            .args(["serve", &self.upstream.to_string()])
+            .env("PLI_STEPS_HOME", self.home("relay"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        crash(&mut command, crash_at);
+        let mut relay = command.spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(relay.stdout.take().unwrap())
+            .read_line(&mut first)
+            .unwrap();
+        if crash_at.is_none() {
+            assert_eq!(first.trim(), self.upstream.to_string());
+        }
+        self.relay = Some(relay);
+    }
+
+    /// Ends the relay in order.
+    pub fn stop_relay(&mut self) {
+        let mut relay = self.relay.take().unwrap();
+        drop(relay.stdin.take());
+        assert!(relay.wait().unwrap().success());
+    }
+
+    /// Waits for the relay's end, which must be at its crash point.
+    pub async fn relay_crashed(&mut self, what: &str) {
+        let mut relay = self.relay.take().unwrap();
+        let mut ended = None;
+        until(what, || {
+            ended = relay.try_wait().unwrap();
+            ended.is_some()
+        })
+        .await;
+        assert_eq!(ended.and_then(|status| status.signal()), Some(SIGABRT), "{what}");
+    }
+
+    /// Runs a command on the phone of `who`, to end at a step if one is named.
+    pub async fn run(&self, who: &str, words: &[&str], crash_at: Option<&str>) -> End {
+        let mut command = Command::new(&self.program);
+        self.prepare(&mut command, who, words, crash_at);
+        finish(command).await
+    }
+
+    /// The same under another program.
+    pub async fn run_under(&self, tracer: &[&str], who: &str, words: &[&str]) -> End {
+        let mut command = Command::new(tracer[0]);
+        command.args(&tracer[1..]).arg(&self.program);
+        self.prepare(&mut command, who, words, None);
+        finish(command).await
+    }
+
+    fn prepare(&self, command: &mut Command, who: &str, words: &[&str], crash_at: Option<&str>) {
+        let code = self.folder.path().join(format!("{who}.code"));
+        if words[0] == "enrol" && !code.exists() {
+            std::fs::write(&code, self.code(who)).unwrap();
+        }
+        command
+            .args(words)
+            .env("PLI_STEPS_HOME", self.home(who))
+            .env("PLI_STEPS_SERVER", self.line.url())
+            .env("PLI_STEPS_CA", self.line.ca())
+            .env("PLI_STEPS_CODE_FILE", code)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        crash(command, crash_at);
+    }
+
+    /// The phone of `who` in this process, while no other one uses it.
+    pub fn phone(&self, who: &str) -> Session {
+        let folder = self.home(who);
+        Session::open(Config {
+            key: KeyPlace::File(folder.join("store.key")),
+            folder,
+            server: self.line.url(),
+            ca: Some(self.line.ca()),
+        })
+        .unwrap()
+    }
+
+    /// A fresh activation code.
+    pub fn code(&self, who: &str) -> String {
+        admin::make_activation_code(&self.home("relay"), &address(who)).unwrap()
+    }
+
+    /// Where the things of a phone, or of `relay`, are kept.
+    pub fn home(&self, who: &str) -> PathBuf {
+        self.folder.path().join(who)
+    }
+
+    /// The relay's address without TLS.
+    pub fn plain_url(&self) -> String {
+        format!("http://{}", self.upstream)
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        if let Some(mut relay) = self.relay.take() {
+            let _ = relay.kill();
+            let _ = relay.wait();
+        }
+    }
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub struct End {
+    /// Its status.
+    pub status: ExitStatus,
+    /// What it said of its failure.
+    pub said: String,
+}
+
+impl End {
+    /// Whether it ended at its crash point.
+    pub fn crashed(&self) -> bool {
+        self.status.signal() == Some(SIGABRT)
+    }
+
+    /// It did what it was asked.
+    #[track_caller]
+    pub fn well(&self) {
+        assert!(self.status.success(), "{self:?}");
+    }
+}
+
+/// A free port on a loopback address of one's own: nobody takes it while the relay is down.
+fn own_address() -> SocketAddr {
+    static COUNT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let host = Ipv4Addr::new(127, 64 | (high & 63), low, COUNT.fetch_add(1, Ordering::Relaxed));
+    TcpListener::bind((host, 0)).unwrap().local_addr().unwrap()
+}
+
+fn crash(command: &mut Command, at: Option<&str>) {
+    match at {
+        Some(step) => command.env(CRASH_AT, step),
+        None => command.env_remove(CRASH_AT),
+    };
+}
+
+/// Waits beside the runtime, which has the line to serve.
+async fn finish(mut command: Command) -> End {
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .unwrap();
+    End {
+        status: output.status,
+        said: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Every step named in the sources below `folder`, in the order of their files.
+pub fn steps_in(folder: &Path) -> Vec<String> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let mut steps = Vec::new();
+    for file in files {
+        if file.is_dir() {
+            steps.extend(steps_in(&file));
+        } else {
+            let source = std::fs::read_to_string(&file).unwrap();
+            let calls = source.split("crash_point!(\"").skip(1);
+            steps.extend(calls.map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+    steps
+}
+
+/// Waits for a condition.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1_200 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("still not: {what}");
+}

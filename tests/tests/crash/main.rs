@@ -1,0 +1,37 @@
+//! Phones and relays that end at every persisted step, as by a power cut or `kill -9`, and go on where they were.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what it found by panicking"
+)]
+
+mod phone;
+mod relay;
+mod story;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use pli_tests::process::steps_in;
+
+#[test]
+fn every_step_of_the_sources_has_a_scenario() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for (sources, tried, more) in [
+        ("core/src", phone::STEPS, phone::BATCH_STEPS),
+        ("backend/src", relay::STEPS, &[]),
+    ] {
+        let found = steps_in(&root.join(sources));
+        let distinct: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+        assert_eq!(distinct.len(), found.len(), "a step is named twice: {found:?}");
+        let tried: BTreeSet<&str> = tried
+            .iter()
+            .map(|(step, _)| *step)
+            .chain(more.iter().copied())
+            .collect();
+        assert_eq!(distinct, tried, "{sources}");
+    }
+}
