@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Mail(Mail),
     #[command(about = say("Look people up", "Chercher des correspondants"), after_help = examples(&[
         "pli directory find martin",
-        "pli directory find cardiologie --town Chartres --json",
+        "pli directory find \"le goff\" --town Chartres --json",
         "pli directory show jean.martin@medical28.apicrypt.org",
     ]))]
     Directory(Directory),
@@ -389,10 +389,10 @@ pub(crate) struct Directory {
 /// `pli directory …`.
 #[derive(Subcommand)]
 pub(crate) enum DirectoryCommand {
-    #[command(about = say("Find people by name, specialty or town", "Chercher par nom, spécialité ou ville"),
-        after_help = examples(&["pli directory find martin", "pli directory find cardiologie --town Chartres --json"]))]
+    #[command(about = say("Find people by name and town", "Chercher par nom et par ville"),
+        after_help = examples(&["pli directory find martin", "pli directory find \"le goff\" --town Chartres --json"]))]
     Find {
-        #[arg(value_name = "WORDS", required = true, num_args = 1.., help = say("Words of name, profession or specialty", "Mots du nom, de la profession ou de la spécialité"))]
+        #[arg(value_name = "WORDS", required = true, num_args = 1.., help = say("Words of first name and surname, in any order", "Mots du prénom et du nom, dans n'importe quel ordre"))]
         words: Vec<String>,
         #[arg(long, value_name = "TOWN", help = say("Only in this town", "Seulement dans cette ville"))]
         town: Option<String>,

@@ -45,13 +45,13 @@ pub(crate) async fn enrol(asked: Enrol, screen: Screen) -> Result<(), Failure> {
         tell!(
             "{address} is enrolled on this phone.\n\n\
              Recovery phrase, shown this once:\n\n    {words}\n\n\
-             Write it on paper and keep it away from this phone. With it your correspondents follow you to a new phone\n\
-             by themselves when this one is lost; without it the operator has to activate you again.\n\
+             Write it on paper and keep it away from this phone: it alone makes the key that can vouch for you\n\
+             when this phone is lost. Without it the operator has to activate you again.\n\
              Whoever has it can take your place: show it to nobody.",
             "{address} est inscrite sur ce téléphone.\n\n\
              Phrase de récupération, montrée cette seule fois :\n\n    {words}\n\n\
-             Écrivez-la sur papier et gardez-la loin de ce téléphone. Avec elle, vos correspondants vous suivent d'eux-mêmes\n\
-             sur un nouveau téléphone si celui-ci est perdu ; sans elle, l'opérateur devra vous réactiver.\n\
+             Écrivez-la sur papier et gardez-la loin de ce téléphone : elle seule donne la clé qui peut répondre de vous\n\
+             si ce téléphone est perdu. Sans elle, l'opérateur devra vous réactiver.\n\
              Qui l'a peut prendre votre place : ne la montrez à personne."
         )
     });

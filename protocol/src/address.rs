@@ -236,9 +236,9 @@ mod tests {
 
     #[test]
     fn homonyms_are_numbered_after_the_surname() {
-        let eure = "28".parse().unwrap();
-        let first = Address::for_person("Jean", "Martin", &eure, 1).unwrap();
-        let second = Address::for_person("Jean", "Martin", &eure, 2).unwrap();
+        let eure_et_loir = "28".parse().unwrap();
+        let first = Address::for_person("Jean", "Martin", &eure_et_loir, 1).unwrap();
+        let second = Address::for_person("Jean", "Martin", &eure_et_loir, 2).unwrap();
         assert_eq!(first.as_str(), "jean.martin@medical28.apicrypt.org");
         assert_eq!(second.as_str(), "jean.martin2@medical28.apicrypt.org");
     }

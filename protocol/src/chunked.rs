@@ -113,11 +113,8 @@ struct Keys {
 impl Keys {
     fn derive(key: &ContentKey, salt: &[u8; SALT], context: &[u8]) -> Result<Self, SealError> {
         let mut okm = Zeroizing::new([0; 32 + NONCE + COMMITMENT]);
-        Hkdf::<Sha256>::from_prk(&key.0)
-            .and_then(|hkdf| {
-                hkdf.expand_multi_info(&[INFO, salt, context], okm.as_mut_slice())
-                    .map_err(|_| hkdf::InvalidPrkLength)
-            })
+        let hkdf = Hkdf::<Sha256>::from_prk(&key.0).map_err(|_| SealError::Key)?;
+        hkdf.expand_multi_info(&[INFO, salt, context], okm.as_mut_slice())
             .map_err(|_| SealError::Key)?;
         let (key, rest) = okm.split_first_chunk::<32>().ok_or(SealError::Key)?;
         let (base_nonce, commitment) = rest.split_first_chunk::<NONCE>().ok_or(SealError::Key)?;
