@@ -55,12 +55,13 @@ pub fn import_csv(data: &Path, mut reader: impl Read) -> Result<ImportReport, Re
     let mut content = Vec::new();
     reader.read_to_end(&mut content)?;
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
+    let content = with_plain_line_ends(content);
     let first_line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let delimiter = if first_line.contains(&b';') { b';' } else { b',' };
     let mut rows = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)
-        .from_reader(content);
+        .from_reader(content.as_slice());
     let columns = Columns::find(
         rows.byte_headers()
             .map_err(|error| RelayError::Csv(error.to_string()))?,
@@ -103,6 +104,19 @@ pub fn make_activation_code(data: &Path, address: &Address) -> Result<String, Re
 /// Where the database of a data folder is.
 pub(crate) fn database(data: &Path) -> PathBuf {
     data.join(DATABASE)
+}
+
+/// The same with a line feed alone at the end of each line: line numbers would be one too low otherwise.
+fn with_plain_line_ends(content: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(content.len());
+    let mut rest = content;
+    while let Some((&byte, after)) = rest.split_first() {
+        if byte != b'\r' || after.first() != Some(&b'\n') {
+            plain.push(byte);
+        }
+        rest = after;
+    }
+    plain
 }
 
 fn open(data: &Path) -> Result<Connection, RelayError> {

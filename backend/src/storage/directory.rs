@@ -137,7 +137,7 @@ pub(crate) fn search(
     }
     let mut values: Vec<String> = Vec::new();
     let mut conditions = Vec::new();
-    let mut whole = vec!["0".to_owned()];
+    let mut whole = Vec::new();
     for word in words {
         values.push(word.to_owned());
         let place = values.len();
@@ -154,10 +154,15 @@ pub(crate) fn search(
         let place = values.len();
         conditions.push(format!("folded_town >= ?{place} AND folded_town < ?{place} || '{{'"));
     }
+    let best_first = if whole.is_empty() {
+        String::new()
+    } else {
+        format!("{} DESC, ", whole.join(" + "))
+    };
     let sql = format!(
-        "SELECT {COLUMNS} FROM directory_entry WHERE {} ORDER BY {} DESC, folded_surname, folded_given, address LIMIT {limit}",
+        "SELECT {COLUMNS} FROM directory_entry WHERE {}
+         ORDER BY {best_first}folded_surname, folded_given, address LIMIT {limit}",
         conditions.join(" AND "),
-        whole.join(" + "),
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(values), read_entry)?;

@@ -10,6 +10,7 @@
 
 mod activation;
 mod blobs;
+mod directory;
 mod doors;
 mod journey;
 mod lifecycle;
