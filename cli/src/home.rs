@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pli_core::keystore::KeyPlace;
-use pli_core::{Config, Session};
+use pli_core::{Config, Patience, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -98,6 +98,7 @@ impl Home {
             key: KeyPlace::File(self.folder.join(KEY_FILE)),
             server: relay.server,
             ca: relay.own_ca.then(|| self.folder.join(CA_FILE)),
+            patience: Patience::default(),
         };
         Ok(Session::open(config)?)
     }

@@ -271,6 +271,10 @@ const fn keys_texts(code: &str) -> (&'static str, &'static str) {
 
 const fn network_texts(code: &str) -> (&'static str, &'static str) {
     match code.as_bytes() {
+        b"certificate-refused" => (
+            "Ce qui répond n'est pas le relais : son certificat n'est pas de confiance. Vérifiez l'adresse et le fichier de l'autorité, ou changez de réseau.",
+            "What answers is not the relay: its certificate is not trusted. Check the address and the authority's file, or use another network.",
+        ),
         b"proxy-authentication" => (
             "Le proxy du réseau demande un mot de passe : voyez avec votre service informatique.",
             "The network's proxy asks for a password: ask your network's administrator.",

@@ -19,6 +19,7 @@ pub use account::enrol::RecoveryPhrase;
 pub use error::{Error, Language};
 pub use mail::compose::{Draft, SendWarning};
 pub use mail::list::{AttachmentView, Delivery, DeliveryState, Folder, MessageView, Summary};
+pub use net::Patience;
 pub use session::{Config, Session};
 pub use sync::SyncReport;
 pub use sync::unopened::Unopened;

@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::error::Error;
 use crate::keystore::{self, KeyPlace};
 use crate::mail::mark;
-use crate::net::Relay;
+use crate::net::{Patience, Relay};
 use crate::store::Store;
 
 /// Where a phone's things are.
@@ -25,6 +25,8 @@ pub struct Config {
     pub server: String,
     /// A file of certificates (PEM) to trust instead of the system's.
     pub ca: Option<PathBuf>,
+    /// When a silent line is taken for dead.
+    pub patience: Patience,
 }
 
 /// A phone at work.
@@ -42,7 +44,7 @@ impl Session {
     ///
     /// [`Error::Store`] with code `key-missing` when there is a store without its key; [`Error::Server`].
     pub fn open(config: Config) -> Result<Self, Error> {
-        let relay = Relay::new(&config.server, config.ca.as_deref())?;
+        let relay = Relay::new(&config.server, config.ca.as_deref(), config.patience)?;
         let store = keystore::open_or_create(&config.folder, &config.key)?;
         let session = Self {
             config,

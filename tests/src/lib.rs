@@ -11,7 +11,9 @@
     reason = "a scene that cannot be set is a failed test"
 )]
 
+pub mod disk;
 pub mod line;
 pub mod place;
 pub mod process;
 pub mod stranger;
+pub mod wire;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use backend::{Relay, RelayConfig, Running, Tls, Tuning, admin};
 use pli_core::keystore::KeyPlace;
-use pli_core::{Config, Draft, Folder, Session};
+use pli_core::{Config, Draft, Folder, Patience, Session};
 use protocol::Address;
 use tempfile::TempDir;
 
 use crate::line::Line;
+use crate::wire::Wire;
 
 /// A nurse.
 pub const NURSE: &str = "ines.caradec@medical28.apicrypt.org";
@@ -30,6 +31,11 @@ pub struct Place {
     pub folder: TempDir,
     /// The line on which phones reach the relay.
     pub line: Line,
+    /// The wire on which they reach it instead, where its own TLS is to be at both ends.
+    pub wire: Option<Wire>,
+    /// How patient the phones are that are opened from now on.
+    pub patience: Patience,
+    tls: Tls,
     relay: Option<Running>,
     upstream: SocketAddr,
 }
@@ -42,14 +48,28 @@ impl Place {
 
     /// The same with other values than the documented ones.
     pub async fn tuned(tuning: Tuning) -> Self {
+        Self::with(tuning, Tls::None).await
+    }
+
+    /// A relay that speaks TLS itself, and a wire to it that takes whatever passes.
+    pub async fn wired(tuning: Tuning) -> Self {
+        let mut place = Self::with(tuning, Tls::Dev).await;
+        place.wire = Some(Wire::lay(place.upstream).await);
+        place
+    }
+
+    async fn with(tuning: Tuning, tls: Tls) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let relay = start(&folder, "127.0.0.1:0".parse().unwrap(), tuning).await;
+        let relay = start(&folder, "127.0.0.1:0".parse().unwrap(), tuning, tls.clone()).await;
         let upstream = relay.local_addr();
         admin::import_csv(&folder.path().join("relay"), DIRECTORY.as_bytes()).unwrap();
         let line = Line::open(folder.path(), upstream);
         Self {
             folder,
             line,
+            wire: None,
+            patience: Patience::default(),
+            tls,
             relay: Some(relay),
             upstream,
         }
@@ -62,7 +82,7 @@ impl Place {
 
     /// Starts it again where it was.
     pub async fn start_relay(&mut self) {
-        self.relay = Some(start(&self.folder, self.upstream, Tuning::default()).await);
+        self.relay = Some(start(&self.folder, self.upstream, Tuning::default(), self.tls.clone()).await);
     }
 
     /// The relay that runs.
@@ -89,11 +109,16 @@ impl Place {
     pub fn phone(&self, address: &str) -> Session {
         let folder = self.home(address);
         let key = KeyPlace::File(folder.join("store.key"));
+        let (server, ca) = match &self.wire {
+            Some(wire) => (wire.url(), self.folder.path().join("relay/ca.pem")),
+            None => (self.line.url(), self.line.ca()),
+        };
         Session::open(Config {
             folder,
             key,
-            server: self.line.url(),
-            ca: Some(self.line.ca()),
+            server,
+            ca: Some(ca),
+            patience: self.patience,
         })
         .unwrap()
     }
@@ -106,13 +131,13 @@ impl Place {
     }
 }
 
-async fn start(folder: &TempDir, listen: SocketAddr, tuning: Tuning) -> Running {
+async fn start(folder: &TempDir, listen: SocketAddr, tuning: Tuning, tls: Tls) -> Running {
     let data = folder.path().join("relay");
     let config = RelayConfig {
         data,
         listen,
         name: "relay.test".to_owned(),
-        tls: Tls::None,
+        tls,
     };
     Relay::start_tuned(config, tuning).await.unwrap()
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use backend::admin;
 use pli_core::keystore::KeyPlace;
-use pli_core::{Config, Session};
+use pli_core::{Config, Patience, Session};
 use tempfile::TempDir;
 
 use crate::line::Line;
@@ -142,6 +142,7 @@ impl Outside {
             folder,
             server: self.line.url(),
             ca: Some(self.line.ca()),
+            patience: Patience::default(),
         })
         .unwrap()
     }

@@ -38,8 +38,27 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest JSON answer.
 const JSON_BYTES: usize = 256 * 1024;
 
+/// How long a phone waits for a sign of life before it takes an open line for dead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Patience {
+    /// A line that was silent for this long is asked for one.
+    pub ping_after: Duration,
+    /// Without an answer for this long more, it is given up and opened anew.
+    pub dead_after: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            ping_after: Duration::from_secs(20),
+            dead_after: Duration::from_secs(10),
+        }
+    }
+}
+
 /// A relay, and this device's token there.
 pub(crate) struct Relay {
+    patience: Patience,
     base: String,
     http: reqwest::Client,
     tls: Arc<rustls::ClientConfig>,
@@ -48,7 +67,7 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// The relay at `https://host:port`, trusting the certificates in `ca`, or else the system's.
-    pub(crate) fn new(server: &str, ca: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn new(server: &str, ca: Option<&Path>, patience: Patience) -> Result<Self, Error> {
         let base = server.trim_end_matches('/').to_owned();
         if !base.starts_with("https://") {
             return Err(Error::Server("server-not-https"));
@@ -61,9 +80,14 @@ impl Relay {
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
+            // A connection that is kept for later may be dead by then, and would eat one request after the other.
+            .http2_keep_alive_interval(patience.ping_after)
+            .http2_keep_alive_timeout(patience.dead_after)
+            .http2_keep_alive_while_idle(true)
             .build()
             .map_err(|_| Error::Server("server-unusable"))?;
         Ok(Self {
+            patience,
             base,
             http,
             tls: Arc::new(tls),
@@ -320,9 +344,24 @@ fn transfer_time(bytes: usize) -> Duration {
 fn network_error(error: &reqwest::Error) -> Error {
     Error::Network(if error.is_timeout() {
         "timeout"
+    } else if is_certificate(error) {
+        "certificate-refused"
     } else if error.is_connect() {
         "unreachable-relay"
     } else {
         "connection-lost"
     })
+}
+
+/// Whether somebody answered whose certificate does not verify, as far down as the reason is told.
+fn is_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
+    }
+    // An error of input and output does not name what is in it as its source.
+    let io = error.downcast_ref::<std::io::Error>();
+    match io.and_then(std::io::Error::get_ref) {
+        Some(inner) => is_certificate(inner),
+        None => error.source().is_some_and(is_certificate),
+    }
 }

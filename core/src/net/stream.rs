@@ -1,8 +1,7 @@
 //! The relay's stream of pages over a WebSocket (RFC 6455), and how a dead line is noticed.
 
-use std::time::Duration;
-
 use futures_util::{SinkExt as _, StreamExt as _};
+use protocol::Code;
 use protocol::api::path;
 use protocol::cbor;
 use protocol::limits;
@@ -13,21 +12,17 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
-use super::{CONNECT_TIMEOUT, Relay};
+use super::{CONNECT_TIMEOUT, Patience, Relay};
 use crate::account::Account;
 use crate::error::Error;
 
-/// The line is asked for a sign of life after this long without one.
-const PING_AFTER: Duration = Duration::from_secs(20);
-/// Without an answer for this long more, it is dead.
-const DEAD_AFTER: Duration = Duration::from_secs(10);
-
 /// An open stream.
 pub(crate) struct Stream {
+    patience: Patience,
     socket: WebSocketStream<TlsStream<TcpStream>>,
 }
 
@@ -74,15 +69,21 @@ impl Relay {
             tokio_tungstenite::client_async_with_config(request, tls, Some(config))
                 .await
                 .map_err(|error| match error {
+                    // A token that ended: the next attempt asks for another.
+                    SocketError::Http(answer) if answer.status() == StatusCode::UNAUTHORIZED => {
+                        Error::Relay(Code::TokenRefused)
+                    }
                     SocketError::Http(_) => Error::Network("stream-refused"),
                     _ => Error::Network("connection-lost"),
                 })
         };
         match timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok((socket, _))) => Ok(Stream { socket }),
+            Ok(Ok((socket, _))) => Ok(Stream {
+                patience: self.patience,
+                socket,
+            }),
             Ok(Err(error)) => {
-                if matches!(error, Error::Network("stream-refused")) {
-                    // A token that ended looks the same from here; a fresh one is asked for next time.
+                if matches!(error, Error::Relay(Code::TokenRefused)) {
                     self.tokens.forget(&token);
                 }
                 Err(error)
@@ -97,13 +98,17 @@ impl Stream {
     pub(crate) async fn page(&mut self) -> Result<SequencePage, Error> {
         let mut pinged = false;
         loop {
-            let patience = if pinged { DEAD_AFTER } else { PING_AFTER };
+            let patience = if pinged {
+                self.patience.dead_after
+            } else {
+                self.patience.ping_after
+            };
             match timeout(patience, self.socket.next()).await {
                 Err(_) if pinged => return Err(Error::Network("line-dead")),
                 Err(_) => {
                     pinged = true;
                     let ping = self.socket.send(Message::Ping(Vec::new().into()));
-                    match timeout(DEAD_AFTER, ping).await {
+                    match timeout(self.patience.dead_after, ping).await {
                         Ok(Ok(())) => {}
                         _ => return Err(Error::Network("line-dead")),
                     }
@@ -118,7 +123,7 @@ impl Stream {
     /// Acknowledges everything up to `cursor`.
     pub(crate) async fn acknowledge(&mut self, cursor: Cursor) -> Result<(), Error> {
         let sending = self.socket.send(Message::Binary(cbor::encode(&cursor).into()));
-        match timeout(DEAD_AFTER, sending).await {
+        match timeout(self.patience.dead_after, sending).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(Error::Network("connection-lost")),
         }

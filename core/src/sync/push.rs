@@ -130,7 +130,7 @@ impl Session {
                     report.refused = report.refused.saturating_add(1);
                 }
                 // Nothing got through at all: that is the line's fault, not the row's.
-                Err(Error::Network("unreachable-relay")) => return Err(Error::Network("unreachable-relay")),
+                Err(Error::Network(code)) if super::is_line_down(code) => return Err(Error::Network(code)),
                 Err(error) => {
                     self.write(|tx| postpone(tx, &row))?;
                     match error {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use backend::{Relay, RelayConfig, Tls};
 use pli_core::keystore::KeyPlace;
-use pli_core::{Config, Draft, Error, Folder, Session};
+use pli_core::{Config, Draft, Error, Folder, Patience, Session};
 use protocol::Address;
 
 /// What went wrong, to be read by a person.
@@ -62,6 +62,7 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
         folder,
         server: variable("PLI_STEPS_SERVER")?,
         ca: Some(variable("PLI_STEPS_CA")?.into()),
+        patience: Patience::default(),
     })?;
     match words {
         ["enrol", address] => {

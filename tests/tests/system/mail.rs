@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pli_core::{Draft, Folder};
+use pli_tests::line::Fault;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, UNREACHABLE, draft, inbox, state, sync_until_sent};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,8 +115,14 @@ async fn prekeys_are_handed_out_once_and_then_the_last_resort() {
         nurse.send(&draft(&[GP], &format!("Lettre {round}"))).unwrap();
     }
     nurse.sync().await.unwrap();
-    gp.sync().await.unwrap();
+    // While the stock is empty, one last-resort prekey serves for page after page.
+    place.line.fail_next("/v1/prekeys", Fault::RequestLost);
+    gp.sync().await.unwrap_err();
     assert_eq!(inbox(&gp).len(), 110);
+    nurse.send(&draft(&[GP], "La dernière")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp).len(), 111);
     assert!(gp.unopened().unwrap().is_empty());
 }
 

@@ -15,5 +15,7 @@ mod faults;
 mod hostile;
 mod mail;
 mod outbox;
+mod remains;
 mod sequence;
+mod stream;
 mod withdrawal;

@@ -55,11 +55,12 @@ async fn two_processes_that_seal_at_the_same_time_send_one_mail() {
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
     let beside = place.phone(NURSE);
     let sent = nurse.send(&draft(&[GP], "Une fois")).unwrap();
-    // The one has read the row and asks for keys, while the other sends it.
+    // The one has read the row and asks for keys, while the other seals and sends it, and loses the reply.
     let gate = place.line.hold_next("/v1/keys");
     let (slow, ()) = tokio::join!(nurse.sync(), async {
         gate.reached().await;
-        beside.sync().await.unwrap();
+        place.line.fail_next("/v1/deposits", Fault::ReplyLost);
+        beside.sync().await.unwrap_err();
         gate.open();
     });
     assert_eq!(slow.unwrap().refused, 0);

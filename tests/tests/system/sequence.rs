@@ -1,11 +1,16 @@
 //! A sequence that comes with a gap, or comes again: nothing is taken, nothing is lost, and the phone does not spin.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use pli_core::Error;
 use pli_tests::place::{GP, NURSE, Place, draft, inbox};
 use protocol::cbor;
 use protocol::sequence::SequencePage;
+use tokio::time::timeout;
+
+/// Longest wait for what has to end.
+const NEVER: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_with_a_gap_is_asked_for_again() {
@@ -44,7 +49,8 @@ async fn a_page_that_comes_again_ends_the_sync() {
         }
         first.clone()
     });
-    assert_eq!(gp.sync().await.unwrap_err().code(), "sequence-stuck");
+    let ended = timeout(NEVER, gp.sync()).await.unwrap();
+    assert_eq!(ended.unwrap_err().code(), "sequence-stuck");
     assert_eq!(inbox(&gp), ["Un"]);
 }
 
@@ -52,11 +58,11 @@ async fn a_page_that_comes_again_ends_the_sync() {
 async fn a_watch_ends_when_the_session_is_locked() {
     let place = Place::open().await;
     let gp = place.enrol(GP).await;
-    let (ended, ()) = tokio::join!(gp.watch(|_| ()), async {
+    let (ended, ()) = tokio::join!(timeout(NEVER, gp.watch(|_| ())), async {
         while place.line.count("/v1/sequence") < 2 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         gp.lock();
     });
-    assert!(matches!(ended, Err(Error::Locked)));
+    assert!(matches!(ended, Ok(Err(Error::Locked))));
 }
