@@ -166,7 +166,7 @@ impl Kind {
 }
 
 /// What is sealed, before padding.
-#[derive(Clone, Debug, Decode, Encode)]
+#[derive(Clone, Decode, Encode)]
 #[cbor(map)]
 struct Sealed {
     #[n(0)]
@@ -273,7 +273,6 @@ pub fn seal(
 }
 
 /// An opened envelope whose signature is still to be verified.
-#[derive(Debug)]
 pub struct Opened {
     header: Header,
     kind: Kind,
@@ -338,12 +337,15 @@ impl Opened {
         self.statement.list_version
     }
 
-    /// Checks that a device of the sender's account signed it.
+    /// Checks that a device of the sender's account signed it, and that it was meant for `reader`.
+    ///
+    /// Whoever has the content key can wrap it to somebody else's prekey; only the statement says for whom it was sealed.
     ///
     /// # Errors
     ///
-    /// [`EnvelopeError::Signature`] when none did.
-    pub fn verify(self, sender: &VerifiedAccount) -> Result<Message, EnvelopeError> {
+    /// [`EnvelopeError::Signature`] when none did; [`EnvelopeError::Recipient`] when the statement names the reader not at
+    /// all, or under another identity.
+    pub fn verify(self, sender: &VerifiedAccount, reader: &VerifiedAccount) -> Result<Message, EnvelopeError> {
         if *sender.address() != self.header.from {
             return Err(EnvelopeError::Signature);
         }
@@ -352,6 +354,15 @@ impl Opened {
             .key
             .verify(Purpose::Statement, &self.statement_bytes, &self.signature)
             .map_err(|_| EnvelopeError::Signature)?;
+        let is_own = sender.fingerprint() == reader.fingerprint();
+        let is_recipient = self
+            .statement
+            .recipients
+            .iter()
+            .any(|recipient| recipient.address == *reader.address() && recipient.identity == reader.fingerprint());
+        if !is_own && !is_recipient {
+            return Err(EnvelopeError::Recipient);
+        }
         Ok(Message {
             header: self.header,
             kind: self.kind,
@@ -365,7 +376,6 @@ impl Opened {
 }
 
 /// A message of which it is known who sent it.
-#[derive(Debug)]
 pub struct Message {
     /// What the relay read.
     pub header: Header,
@@ -383,6 +393,20 @@ pub struct Message {
     pub key: ContentKey,
 }
 
+impl std::fmt::Debug for Opened {
+    /// Says nothing of the content or the correspondents.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Opened")
+    }
+}
+
+impl std::fmt::Debug for Message {
+    /// Says nothing of the content or the correspondents.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Message")
+    }
+}
+
 /// Why an envelope could not be sealed or opened.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
@@ -390,6 +414,9 @@ pub enum EnvelopeError {
     /// A part is malformed or of an unknown version.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// The statement was not made for this reader's identity.
+    #[error("not sealed for this identity")]
+    Recipient,
     /// The key does not open it, or it was changed.
     #[error(transparent)]
     Seal(#[from] SealError),

@@ -438,9 +438,18 @@ impl Phone {
     }
 
     pub(crate) fn seal(&self, to: &[&str], keys: &api::KeysAnswer, content: &[u8]) -> Deposit {
+        // Who has no keys has no identity either: the relay, which this is for, cannot tell.
+        let accounts = keys
+            .accounts
+            .iter()
+            .map(|keys| VerifiedAccount::verify(&keys.identity, &keys.list).unwrap());
+        let known: Vec<_> = accounts.collect();
         let recipients = to.iter().map(|address| StatedRecipient {
             address: address.parse().unwrap(),
-            identity: Digest::ZERO,
+            identity: known
+                .iter()
+                .find(|account| account.address().as_str() == *address)
+                .map_or(Digest::ZERO, VerifiedAccount::fingerprint),
         });
         let account = self.account();
         let sender = Sender {
@@ -477,7 +486,7 @@ impl Phone {
         let payload = entry.payload.as_ref().unwrap();
         envelope::open(&mail.header, &mail.wrap, payload, secret)
             .unwrap()
-            .verify(&sender.account())
+            .verify(&sender.account(), &self.account())
             .unwrap()
             .content
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use protocol::api::PrekeyWish;
 use protocol::cbor;
-use protocol::envelope::{self, Header, Kind, Message, Opened};
+use protocol::envelope::{self, EnvelopeError, Header, Kind, Message, Opened};
 use protocol::identity::VerifiedAccount;
 use protocol::prekey::PrekeyId;
 use protocol::receipt::Receipts;
@@ -73,7 +73,9 @@ impl Session {
             digest: entry.digest,
             what: match step {
                 Step::Done(what) => what,
-                Step::ToVerify { opened, mail, from, id } => verify(*opened, &mail, (&from, id), &senders, entry),
+                Step::ToVerify { opened, mail, from, id } => {
+                    verify(&account.verified, *opened, &mail, (&from, id), &senders, entry)
+                }
             },
         });
         Ok(arrivals.collect())
@@ -166,6 +168,7 @@ impl Session {
 }
 
 fn verify(
+    reader: &VerifiedAccount,
     opened: Opened,
     mail: &MailEntry,
     (from, id): (&Address, MessageId),
@@ -178,22 +181,19 @@ fn verify(
         entry: entry.clone(),
     };
     match senders.get(from) {
-        Some(Known::Trusted { account, .. }) => {
-            verify_with(opened, mail, account).unwrap_or_else(|| unopened(Reason::WrongSignature))
-        }
+        Some(Known::Trusted { account, .. }) => match opened.verify(account, reader) {
+            Ok(message) => What::Message {
+                message: Box::new(message),
+                prekey: mail.wrap.prekey,
+                deposited_at: mail.deposited_at,
+            },
+            Err(EnvelopeError::Recipient) => unopened(Reason::OtherRecipient),
+            Err(_) => unopened(Reason::WrongSignature),
+        },
         Some(Known::Changed) => unopened(Reason::IdentityChanged),
         Some(Known::Unverified(_)) => unopened(Reason::KeysUnverified),
         None => unopened(Reason::SenderUnknown),
     }
-}
-
-fn verify_with(opened: Opened, mail: &MailEntry, sender: &VerifiedAccount) -> Option<What> {
-    let message = opened.verify(sender).ok()?;
-    Some(What::Message {
-        message: Box::new(message),
-        prekey: mail.wrap.prekey,
-        deposited_at: mail.deposited_at,
-    })
 }
 
 impl Arrival {

@@ -21,6 +21,8 @@ pub(super) enum Reason {
     Malformed,
     /// The prekey is not there any more.
     NoPrekey,
+    /// The sender did not seal it for this identity: somebody passed it on as if it were for this account.
+    OtherRecipient,
     /// The relay knows no such account any more.
     SenderUnknown,
     /// No device of the sender signed it.
@@ -35,6 +37,7 @@ impl Reason {
             Self::KeysUnverified => "keys-unverified",
             Self::Malformed => "malformed",
             Self::NoPrekey => "no-prekey",
+            Self::OtherRecipient => "other-recipient",
             Self::SenderUnknown => "sender-unknown",
             Self::WrongSignature => "wrong-signature",
         }

@@ -299,6 +299,9 @@ fn draw() -> Value {
         refused("content other than stated", "spliced", &|draft| draft.content[0] = b's'),
         refused("padding not zero", "spliced", &|draft| draft.dirty = true),
         refused("kind that is not known", "malformed", &|draft| draft.kind = 2),
+        refused("sealed for another identity of the reader", "recipient", &|draft| {
+            draft.statement.recipients[0].identity = digest(0x10);
+        }),
         refused("signed by the recipient's device", "signature", &|draft| {
             draft.signer = signing_key(0x21);
         }),
@@ -348,12 +351,15 @@ fn by_the_library(lea: &Person, jean: &Person) -> Value {
 }
 
 fn open(file: &Value, vector: &Value) -> Result<Message, EnvelopeError> {
-    let lea = &file["derived"]["people"]["lea"];
-    let identity = cbor::decode::<Signed<_>>(&bytes(&lea["identity"]))?;
-    let sender = VerifiedAccount::verify(&identity, &cbor::decode(&bytes(&lea["list"]))?)?;
+    let account = |name: &str| {
+        let person = &file["derived"]["people"][name];
+        let identity = cbor::decode::<Signed<_>>(&bytes(&person["identity"]))?;
+        VerifiedAccount::verify(&identity, &cbor::decode(&bytes(&person["list"]))?)
+    };
+    let (sender, reader) = (account("lea")?, account("jean")?);
     let wrap: Wrap = cbor::decode(&bytes(&vector["wrap"]))?;
     let secret = PrekeySecret::from_bytes(&array(&vector["secret"]));
-    envelope::open(&bytes(&vector["header"]), &wrap, &bytes(&vector["payload"]), &secret)?.verify(&sender)
+    envelope::open(&bytes(&vector["header"]), &wrap, &bytes(&vector["payload"]), &secret)?.verify(&sender, &reader)
 }
 
 fn keys(person: &Person) -> Value {

@@ -227,6 +227,10 @@ fn wrap(sealed: &SealedEnvelope, recipient: &Person, place: usize, leaf: Option<
     (wrap, secret)
 }
 
+/// Opens as the recipient whose address the wrap bears.
 fn open(header: &[u8], wrap: &[u8], payload: &[u8], secret: &PrekeySecret) -> Result<Message, EnvelopeError> {
-    envelope::open(header, &cbor::decode(wrap)?, payload, secret)?.verify(&SENDER.account)
+    let wrap: Wrap = cbor::decode(wrap)?;
+    let reader = RECIPIENTS.iter().find(|recipient| recipient.address == wrap.address);
+    let reader = reader.map_or(&SENDER.account, |reader| &reader.account);
+    envelope::open(header, &wrap, payload, secret)?.verify(&SENDER.account, reader)
 }

@@ -190,6 +190,7 @@ pub(crate) fn name_of(error: impl Into<EnvelopeError>) -> String {
         },
         EnvelopeError::Seal(SealError::Opening) => "opening".into(),
         EnvelopeError::Seal(_) => "key".into(),
+        EnvelopeError::Recipient => "recipient".into(),
         EnvelopeError::Signature => "signature".into(),
         EnvelopeError::Spliced => "spliced".into(),
         EnvelopeError::TooLarge => "too-large".into(),
