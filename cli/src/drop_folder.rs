@@ -1,11 +1,10 @@
 //! The practice software's folder: each received document is dropped there once and whole, also across kill −9.
 //!
 //! A document is written beside (`.tmp`), synced and renamed to `.part`, which is therefore always whole; then the store
-//! records it as exported; then the part gets its name. A part that is found at the start and is recorded only lacks
-//! that last step; one that is not recorded is written again. So no moment of death drops a document twice, even if the
-//! practice software has taken the first one away meanwhile.
+//! records it as exported; then the part gets its name. A part that is found later and is recorded only lacks that last
+//! step, and gets it before anything else is dropped; one that is not recorded is written again. So no moment of death,
+//! and no share that is gone for a while, drops a document twice, even if the practice software took the first one away.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -45,8 +44,8 @@ pub(crate) struct DropFolder {
 }
 
 impl DropFolder {
-    /// Takes the folder for the phone in `home`, whose account is `account`, and finishes what a process killed here left.
-    pub(crate) fn open(folder: &Path, home: &Path, account: &str, documents: &impl Documents) -> Result<Self, Failure> {
+    /// Takes the folder for the phone in `home`, whose account is `account`.
+    pub(crate) fn open(folder: &Path, home: &Path, account: &str) -> Result<Self, Failure> {
         let lock_path = home.join(LOCK_FILE);
         let lock = File::options()
             .create(true)
@@ -62,20 +61,19 @@ impl DropFolder {
             fs::TryLockError::Error(error) => Failure::FileUnwritable { path: lock_path, error },
         })?;
         let prefix = format!(".pli-{}-", short(&Digest::of(&[account.as_bytes()])));
-        let taken = Self {
+        Ok(Self {
             folder: folder.to_path_buf(),
             prefix,
             _lock: lock,
-        };
-        let waiting: HashSet<String> = documents.waiting()?.into_iter().map(|document| document.file).collect();
-        taken.finish(&waiting).map_err(|error| taken.unwritable(error))?;
-        Ok(taken)
+        })
     }
 
-    /// Drops every waiting document; answers with their files' names.
-    pub(crate) fn drop_all(&self, documents: &impl Documents) -> Result<Vec<String>, Failure> {
-        let mut dropped = Vec::new();
-        for document in documents.waiting()? {
+    /// Finishes what an earlier attempt left, then drops every waiting document. The names of their files are added to
+    /// `dropped` as they appear in the folder, also when a later one fails.
+    pub(crate) fn drop_all(&self, documents: &impl Documents, dropped: &mut Vec<String>) -> Result<(), Failure> {
+        let waiting = documents.waiting()?;
+        self.finish(&waiting, dropped).map_err(|error| self.unwritable(error))?;
+        for document in waiting {
             let bytes = documents.bytes(document.number)?;
             self.write_part(&document.file, &bytes)
                 .map_err(|error| self.unwritable(error))?;
@@ -83,7 +81,7 @@ impl DropFolder {
             self.release(&document.file).map_err(|error| self.unwritable(error))?;
             dropped.push(document.file);
         }
-        Ok(dropped)
+        Ok(())
     }
 
     fn write_part(&self, file: &str, bytes: &[u8]) -> io::Result<()> {
@@ -100,7 +98,7 @@ impl DropFolder {
         sync_folder(&self.folder)
     }
 
-    fn finish(&self, waiting: &HashSet<String>) -> io::Result<()> {
+    fn finish(&self, waiting: &[Waiting], dropped: &mut Vec<String>) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -108,8 +106,11 @@ impl DropFolder {
                 continue;
             };
             match rest.strip_suffix(".part") {
-                Some(file) if waiting.contains(file) => {}
-                Some(file) => self.release(file)?,
+                Some(file) if waiting.iter().any(|document| document.file == file) => {}
+                Some(file) => {
+                    self.release(file)?;
+                    dropped.push(file.to_owned());
+                }
                 None if rest.strip_suffix(".tmp").is_some() => fs::remove_file(entry.path())?,
                 None => {}
             }
@@ -225,6 +226,17 @@ mod tests {
         }
     }
 
+    /// What a run that succeeds says it dropped.
+    fn drop_all(dropping: &DropFolder, shelf: &Shelf) -> Vec<String> {
+        let mut dropped = Vec::new();
+        dropping.drop_all(shelf, &mut dropped).unwrap();
+        dropped
+    }
+
+    fn fail(dropping: &DropFolder, shelf: &Shelf) {
+        dropping.drop_all(shelf, &mut Vec::new()).unwrap_err();
+    }
+
     fn listed(folder: &Path) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(folder)
             .unwrap()
@@ -238,13 +250,13 @@ mod tests {
     fn death_before_the_record_leaves_nothing_to_see_and_the_next_run_drops_once() {
         let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut shelf = Shelf::with(&[("a.hpr", b"alpha")], Some(Death::BeforeRecord));
-        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
-        dropping.drop_all(&shelf).unwrap_err();
+        let dropping = DropFolder::open(folder.path(), home.path(), "x").unwrap();
+        fail(&dropping, &shelf);
         assert!(listed(folder.path()).iter().all(|name| name.starts_with('.')));
         drop(dropping);
         shelf.dies = None;
-        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
-        assert_eq!(dropping.drop_all(&shelf).unwrap(), ["a.hpr"]);
+        let dropping = DropFolder::open(folder.path(), home.path(), "x").unwrap();
+        assert_eq!(drop_all(&dropping, &shelf), ["a.hpr"]);
         assert_eq!(listed(folder.path()), ["a.hpr"]);
     }
 
@@ -252,29 +264,43 @@ mod tests {
     fn death_after_the_record_is_finished_by_the_next_run_and_by_no_third() {
         let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut shelf = Shelf::with(&[("a.hpr", b"alpha"), ("b.hpr", b"beta")], Some(Death::AfterRecord));
-        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
-        dropping.drop_all(&shelf).unwrap_err();
+        let dropping = DropFolder::open(folder.path(), home.path(), "x").unwrap();
+        fail(&dropping, &shelf);
         drop(dropping);
         shelf.dies = None;
-        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
-        assert_eq!(listed(folder.path()), ["a.hpr"]);
-        // The practice software takes it away.
+        let dropping = DropFolder::open(folder.path(), home.path(), "x").unwrap();
+        assert_eq!(drop_all(&dropping, &shelf), ["a.hpr", "b.hpr"]);
+        // The practice software takes one away.
         fs::remove_file(folder.path().join("a.hpr")).unwrap();
-        assert_eq!(dropping.drop_all(&shelf).unwrap(), ["b.hpr"]);
         drop(dropping);
-        DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        let dropping = DropFolder::open(folder.path(), home.path(), "x").unwrap();
+        assert!(drop_all(&dropping, &shelf).is_empty());
         assert_eq!(listed(folder.path()), ["b.hpr"]);
         assert_eq!(fs::read(folder.path().join("b.hpr")).unwrap(), b"beta");
+    }
+
+    #[test]
+    fn a_last_rename_that_failed_is_made_good_by_the_same_process() {
+        let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let shelf = Shelf::with(&[("a.hpr", b"alpha")], None);
+        let dropping = DropFolder::open(folder.path(), home.path(), "x").unwrap();
+        // A share that is gone, as far as a rename can tell.
+        fs::create_dir(folder.path().join("a.hpr")).unwrap();
+        fail(&dropping, &shelf);
+        assert!(shelf.waiting().unwrap().is_empty());
+        fs::remove_dir(folder.path().join("a.hpr")).unwrap();
+        assert_eq!(drop_all(&dropping, &shelf), ["a.hpr"]);
+        assert_eq!(listed(folder.path()), ["a.hpr"]);
+        assert_eq!(fs::read(folder.path().join("a.hpr")).unwrap(), b"alpha");
     }
 
     #[test]
     fn half_a_document_is_never_released_even_if_its_mail_is_gone() {
         let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let shelf = Shelf::with(&[], None);
-        let dropping = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        let dropping = DropFolder::open(folder.path(), home.path(), "x").unwrap();
         fs::write(folder.path().join(format!("{}a.hpr.tmp", dropping.prefix)), b"al").unwrap();
-        drop(dropping);
-        DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
+        assert!(drop_all(&dropping, &shelf).is_empty());
         assert!(listed(folder.path()).is_empty());
     }
 
@@ -282,12 +308,13 @@ mod tests {
     fn one_process_at_a_time_and_other_phones_are_left_alone() {
         let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let shelf = Shelf::with(&[], None);
-        let first = DropFolder::open(folder.path(), home.path(), "x", &shelf).unwrap();
-        let second = DropFolder::open(folder.path(), home.path(), "x", &shelf);
+        let first = DropFolder::open(folder.path(), home.path(), "x").unwrap();
+        let second = DropFolder::open(folder.path(), home.path(), "x");
         assert_eq!(second.err().unwrap().code(), "export-running");
         fs::write(folder.path().join(format!("{}a.hpr.part", first.prefix)), b"alpha").unwrap();
         let other_home = tempfile::tempdir().unwrap();
-        DropFolder::open(folder.path(), other_home.path(), "y", &shelf).unwrap();
+        let other = DropFolder::open(folder.path(), other_home.path(), "y").unwrap();
+        assert!(drop_all(&other, &shelf).is_empty());
         assert!(!folder.path().join("a.hpr").exists());
     }
 

@@ -136,27 +136,34 @@ struct Dropping {
 
 impl Dropping {
     fn begin(folder: &Path, home: &Path, account: &str, session: &Session, screen: Screen) -> Result<Self, Failure> {
-        let folder = DropFolder::open(folder, home, account, session)?;
+        let folder = DropFolder::open(folder, home, account)?;
         let begun = Self { folder, failed: false };
         // A folder that refuses from the start is the person's to mend; one that fails later is tried again.
-        tell_dropped(&begun.folder.drop_all(session)?, screen)?;
+        begun.drop_all(session, screen)??;
         Ok(begun)
     }
 
     fn go_on(&mut self, session: &Session, screen: Screen) -> Result<(), Failure> {
-        match self.folder.drop_all(session) {
-            Ok(files) => {
-                self.failed = false;
-                tell_dropped(&files, screen)
-            }
-            Err(failure) => {
-                if !self.failed {
-                    screen::aside(&failure.report(screen.json));
-                }
-                self.failed = true;
-                Ok(())
-            }
+        let outcome = self.drop_all(session, screen)?;
+        if let Err(failure) = &outcome
+            && !self.failed
+        {
+            screen::aside(&failure.report(screen.json));
         }
+        self.failed = outcome.is_err();
+        Ok(())
+    }
+
+    /// The inner result: whether the folder took everything. The outer: whether it could be told.
+    fn drop_all(&self, session: &Session, screen: Screen) -> Result<Result<(), Failure>, Failure> {
+        let mut files = Vec::new();
+        let outcome = self.folder.drop_all(session, &mut files);
+        for file in &files {
+            screen.answer(&json!({ "event": "dropped", "file": file }), |_| {
+                tell!("Dropped {file}", "Déposé {file}")
+            })?;
+        }
+        Ok(outcome)
     }
 }
 
@@ -187,15 +194,6 @@ impl Documents for Session {
     fn record(&self, number: i64, file: &str) -> Result<(), Failure> {
         Ok(self.record_export(number, file)?)
     }
-}
-
-fn tell_dropped(files: &[String], screen: Screen) -> Result<(), Failure> {
-    for file in files {
-        screen.answer(&json!({ "event": "dropped", "file": file }), |_| {
-            tell!("Dropped {file}", "Déposé {file}")
-        })?;
-    }
-    Ok(())
 }
 
 fn newest(session: &Session) -> Result<i64, Failure> {
