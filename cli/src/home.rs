@@ -116,9 +116,6 @@ fn default_folder() -> Option<PathBuf> {
     if cfg!(target_os = "macos") {
         return set("HOME").map(|home| home.join("Library/Application Support/pli"));
     }
-    if cfg!(windows) {
-        return set("LOCALAPPDATA").map(|data| data.join("pli"));
-    }
     set("XDG_DATA_HOME")
         .filter(|data| data.is_absolute())
         .or_else(|| set("HOME").map(|home| home.join(".local/share")))
@@ -128,7 +125,6 @@ fn default_folder() -> Option<PathBuf> {
 fn make_private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
-    #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
 }

@@ -2,15 +2,12 @@
 
 use std::io::{self, Read as _};
 
-#[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// The wish to end, listened for from when this is made: whoever is told that a command runs may end it in order.
 pub(crate) struct Ending {
-    #[cfg(unix)]
     interrupt: Signal,
-    #[cfg(unix)]
     terminate: Signal,
     stdin_closed: Option<oneshot::Receiver<()>>,
 }
@@ -19,29 +16,17 @@ impl Ending {
     /// Listens from now on; with `until_stdin_closes`, also for the end of standard input.
     pub(crate) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
         Ok(Self {
-            #[cfg(unix)]
             interrupt: signal(SignalKind::interrupt())?,
-            #[cfg(unix)]
             terminate: signal(SignalKind::terminate())?,
             stdin_closed: until_stdin_closes.then(stdin_closed).transpose()?,
         })
     }
 
     /// Waits until this process should end.
-    #[cfg(unix)]
     pub(crate) async fn wanted(mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            () = closed(self.stdin_closed) => {}
-        }
-    }
-
-    /// Waits until this process should end.
-    #[cfg(not(unix))]
-    pub(crate) async fn wanted(self) {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
             () = closed(self.stdin_closed) => {}
         }
     }

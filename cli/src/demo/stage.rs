@@ -68,7 +68,6 @@ impl Stage {
         let path = self.path(name);
         let mut options = fs::File::options();
         options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options
             .open(&path)
@@ -210,7 +209,6 @@ impl Stage {
             .stdout(Stdio::piped())
             .kill_on_drop(true);
         // Ctrl-C reaches the demonstration alone, which then ends the others in order.
-        #[cfg(unix)]
         command.process_group(0);
         command
     }
