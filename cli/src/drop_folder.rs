@@ -4,17 +4,22 @@
 //! records it as exported; then the part gets its name. A part that is found later and is recorded only lacks that last
 //! step, and gets it before anything else is dropped; one that is not recorded is written again. So no moment of death,
 //! and no share that is gone for a while, drops a document twice, even if the practice software took the first one away.
+//!
+//! Until it has its name a document is for this user alone; then the folder's group, too, may read it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use protocol::ids::Digest;
 
 use crate::failure::Failure;
-use crate::files::sync_folder;
+use crate::files::{create_private, sync_folder};
 
 const LOCK_FILE: &str = "export.lock";
+/// Of what the practice software finds: often it runs as another user, of the folder's group.
+const DROPPED_MODE: u32 = 0o640;
 
 /// What the phone knows of its documents.
 pub(crate) trait Documents {
@@ -86,7 +91,7 @@ impl DropFolder {
 
     fn write_part(&self, file: &str, bytes: &[u8]) -> io::Result<()> {
         let beside = self.folder.join(format!("{}{file}.tmp", self.prefix));
-        let mut writing = File::create(&beside)?;
+        let mut writing = create_private(&beside)?;
         writing.write_all(bytes)?;
         writing.sync_all()?;
         fs::rename(&beside, self.part(file))?;
@@ -94,7 +99,9 @@ impl DropFolder {
     }
 
     fn release(&self, file: &str) -> io::Result<()> {
-        fs::rename(self.part(file), self.folder.join(file))?;
+        let part = self.part(file);
+        open_to_group(&part, &self.folder)?;
+        fs::rename(part, self.folder.join(file))?;
         sync_folder(&self.folder)
     }
 
@@ -128,6 +135,18 @@ impl DropFolder {
             error,
         }
     }
+}
+
+/// Gives a file to the folder's group, to read. A share that knows neither groups nor modes decides by itself.
+fn open_to_group(file: &Path, folder: &Path) -> io::Result<()> {
+    let group = fs::metadata(folder)?.gid();
+    let file = File::open(file)?;
+    let given = fchown(&file, None, Some(group));
+    let given = given.and_then(|()| file.set_permissions(fs::Permissions::from_mode(DROPPED_MODE)));
+    if let Err(error) = given {
+        tracing::warn!(%error, "the folder's group could not be given a document");
+    }
+    file.sync_all()
 }
 
 /// The name of a message's file: its day, who sent it, and what no other message shares.
@@ -292,6 +311,26 @@ mod tests {
         assert_eq!(drop_all(&dropping, &shelf), ["a.hpr"]);
         assert_eq!(listed(folder.path()), ["a.hpr"]);
         assert_eq!(fs::read(folder.path().join("a.hpr")).unwrap(), b"alpha");
+    }
+
+    #[test]
+    fn others_read_nothing_and_the_folders_group_only_what_has_its_name() {
+        let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut shelf = Shelf::with(&[("a.hpr", b"alpha")], Some(Death::AfterRecord));
+        let dropping = DropFolder::open(folder.path(), home.path(), "x").unwrap();
+        fail(&dropping, &shelf);
+        let modes = || -> Vec<u32> {
+            let names = listed(folder.path()).into_iter();
+            names
+                .map(|name| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777)
+                .collect()
+        };
+        assert_eq!(modes(), [0o600]);
+        shelf.dies = None;
+        drop_all(&dropping, &shelf);
+        assert_eq!(modes(), [0o640]);
+        let group = |path: &Path| fs::metadata(path).unwrap().gid();
+        assert_eq!(group(&folder.path().join("a.hpr")), group(folder.path()));
     }
 
     #[test]

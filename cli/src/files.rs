@@ -1,8 +1,9 @@
-//! Files that the person names: read within a limit, written whole or not at all.
+//! Files that the person names: read within a limit, written whole or not at all, and for this user's eyes only.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -79,16 +80,24 @@ pub(crate) fn write_new(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathB
             numbered.push(extension);
         }
         let path = folder.join(numbered);
-        match File::options().write(true).create_new(true).open(&path) {
+        match create_private(&path) {
             Ok(mut file) => {
-                let written = file.write_all(bytes).and_then(|()| file.sync_all());
-                return written.map(|()| path.clone()).map_err(|error| unwritable(&path, error));
+                if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+                    let _ = fs::remove_file(&path);
+                    return Err(unwritable(&path, error));
+                }
+                return Ok(path);
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(unwritable(&path, error)),
         }
     }
     Err(unwritable(&folder.join(name), io::ErrorKind::AlreadyExists.into()))
+}
+
+/// Creates a file that was not there, which nobody else may read: what is out of the sealed store is a patient's.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Makes what a folder lists durable.
@@ -112,8 +121,10 @@ fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
     beside.push(name);
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = folder.join(beside);
+    // A process of this number was killed while it wrote here, perhaps.
+    let _ = fs::remove_file(&beside);
     let written = (|| {
-        let mut file = File::create(&beside)?;
+        let mut file = create_private(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
@@ -127,6 +138,8 @@ fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -155,6 +168,17 @@ mod tests {
         }
         assert_eq!(fs::read(inner.join("a.jpg")).unwrap(), b"a.jpg");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_written_is_for_this_user_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let path = folder.path().join("mail.eml");
+        fs::write(&path, b"as the umask says").unwrap();
+        write(&path, b"first").unwrap();
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(&write_new(folder.path(), "a.jpg", b"a").unwrap()), 0o600);
     }
 
     #[test]
