@@ -55,6 +55,8 @@ pub(crate) async fn enrol(asked: Enrol, screen: Screen) -> Result<(), Failure> {
              Qui l'a peut prendre votre place : ne la montrez à personne."
         )
     });
+    printed?;
+    session.phrase_shown()?;
     session.close();
-    printed
+    Ok(())
 }

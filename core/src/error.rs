@@ -205,6 +205,12 @@ impl From<SealError> for Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 impl From<getrandom::Error> for Error {
     fn from(_: getrandom::Error) -> Self {
         Self::Random

@@ -3,6 +3,7 @@
 //! Read next: [`Session`], then `sync`.
 
 mod account;
+mod clock;
 mod crash;
 mod directory;
 mod error;

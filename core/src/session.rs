@@ -10,9 +10,9 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use crate::account::Account;
 use crate::error::Error;
 use crate::keystore::{self, KeyPlace};
-use crate::mail::mark;
 use crate::net::{Patience, Relay};
 use crate::store::Store;
+use crate::sync::forget_read;
 
 /// Where a phone's things are.
 #[derive(Clone, Debug)]
@@ -108,9 +108,7 @@ impl Session {
     pub fn set_read_receipts(&self, on: bool) -> Result<(), Error> {
         self.write(|tx| {
             if !on {
-                // Those that have not left are of before: they say no more than a person now wants to.
-                tx.execute("DELETE FROM receipt WHERE reading = ?1", [mark::READ])
-                    .map_err(crate::store::StoreError::from)?;
+                forget_read(tx)?;
             }
             set_setting(tx, READ_RECEIPTS, if on { "on" } else { "off" })
         })
@@ -146,8 +144,7 @@ pub(crate) const READ_RECEIPTS: &str = "read-receipts";
 pub(crate) fn setting(connection: &Connection, name: &str) -> Result<Option<String>, Error> {
     let value = connection
         .query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| row.get(0))
-        .optional()
-        .map_err(crate::store::StoreError::from)?;
+        .optional()?;
     Ok(value)
 }
 
@@ -156,7 +153,6 @@ pub(crate) fn set_setting(tx: &Transaction<'_>, name: &str, value: &str) -> Resu
     tx.execute(
         "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         [name, value],
-    )
-    .map_err(crate::store::StoreError::from)?;
+    )?;
     Ok(())
 }

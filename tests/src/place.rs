@@ -127,6 +127,7 @@ impl Place {
     pub async fn enrol(&self, address: &str) -> Session {
         let phone = self.phone(address);
         phone.enrol(&self::address(address), &self.code(address)).await.unwrap();
+        phone.phrase_shown().unwrap();
         phone
     }
 }

@@ -12,7 +12,6 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::Account;
 use crate::error::Error;
 use crate::session::Session;
-use crate::store::StoreError;
 
 /// What this phone knows of an account after asking the relay.
 #[derive(Debug)]
@@ -36,8 +35,7 @@ pub(crate) fn pinned(connection: &Connection, address: &Address) -> Result<Optio
             [address.as_str()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
-        .optional()
-        .map_err(StoreError::from)?;
+        .optional()?;
     row.map(|(identity, list)| {
         let identity: Signed<Identity> = cbor::decode(&identity)?;
         let list: Signed<DeviceList> = cbor::decode(&list)?;
@@ -56,6 +54,7 @@ impl Session {
     ) -> Result<HashMap<Address, Known>, Error> {
         let asked = accounts.clone();
         let answer = self.relay.keys(account, accounts, prekeys).await?;
+        let now = self.relay.clock.now();
         self.write(|tx| {
             let mut known = HashMap::new();
             let mut all_verify = true;
@@ -63,7 +62,7 @@ impl Session {
                 match VerifiedAccount::verify(&keys.identity, &keys.list) {
                     Ok(account) if asked.contains(account.address()) => {
                         let address = account.address().clone();
-                        known.insert(address, take_in(tx, keys, account)?);
+                        known.insert(address, take_in(tx, keys, account, now)?);
                     }
                     _ => all_verify = false,
                 }
@@ -80,14 +79,13 @@ impl Session {
 }
 
 /// Pins a first identity; otherwise takes a list only of the pinned identity, and never an older one.
-fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount) -> Result<Known, Error> {
+fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, now: Timestamp) -> Result<Known, Error> {
     match pinned(tx, account.address())? {
         Some(pinned) if pinned.fingerprint() != account.fingerprint() => {
             tx.execute(
                 "UPDATE correspondent SET changed = ?2 WHERE address = ?1",
                 params![account.address().as_str(), cbor::encode(&keys.identity)],
-            )
-            .map_err(StoreError::from)?;
+            )?;
             return Ok(Known::Changed);
         }
         Some(pinned) if pinned.list_version() > account.list_version() => {
@@ -105,17 +103,16 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount) -
          ON CONFLICT (address) DO UPDATE SET list = excluded.list, version = excluded.version",
         params![
             account.address().as_str(),
-            account.fingerprint().as_bytes().as_slice(),
+            account.fingerprint().as_bytes(),
             cbor::encode(&keys.identity),
             cbor::encode(&keys.list),
-            i64::try_from(account.list_version()).unwrap_or(i64::MAX),
+            account.list_version(),
         ],
-    )
-    .map_err(StoreError::from)?;
+    )?;
     let mut prekeys = Vec::with_capacity(keys.prekeys.len());
     for handed in &keys.prekeys {
         let newest = newest_batch(tx, handed.device.as_bytes())?;
-        let Ok(prekey) = handed.verify(&account, newest, Timestamp::now()) else {
+        let Ok(prekey) = handed.verify(&account, newest, now) else {
             return Ok(Known::Unverified("prekeys-unverified"));
         };
         record_batch(tx, handed.device.as_bytes(), prekey.id.batch)?;
@@ -126,21 +123,19 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount) -
 }
 
 fn newest_batch(tx: &Transaction<'_>, device: &[u8]) -> Result<u64, Error> {
-    let number: Option<i64> = tx
+    let number = tx
         .query_row("SELECT number FROM batch_seen WHERE device = ?1", [device], |row| {
             row.get(0)
         })
-        .optional()
-        .map_err(StoreError::from)?;
-    Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+        .optional()?;
+    Ok(number.unwrap_or(0))
 }
 
 fn record_batch(tx: &Transaction<'_>, device: &[u8], number: u64) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO batch_seen (device, number) VALUES (?1, ?2)
          ON CONFLICT (device) DO UPDATE SET number = max(number, excluded.number)",
-        params![device, i64::try_from(number).unwrap_or(i64::MAX)],
-    )
-    .map_err(StoreError::from)?;
+        params![device, number],
+    )?;
     Ok(())
 }

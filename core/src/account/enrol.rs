@@ -6,8 +6,8 @@ use protocol::api::Enrolment;
 use protocol::cbor;
 use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed};
 use protocol::sign::{Seed, SigningKey};
-use protocol::{Address, Timestamp};
-use rusqlite::params;
+use protocol::{Address, Timestamp, limits};
+use rusqlite::{Connection, Transaction, params};
 use zeroize::Zeroizing;
 
 use super::{Account, Row, prekeys};
@@ -46,13 +46,13 @@ impl std::fmt::Debug for RecoveryPhrase {
     }
 }
 
-/// The phrase, from the making of the keys until the relay has confirmed them.
+/// The phrase, from the making of the keys until a person has seen it.
 const PENDING_PHRASE: &str = "pending-phrase";
 
 impl Session {
-    /// Enrols `address` on this phone with the code that the operator gave.
+    /// Enrols `address` on this phone with the code that the operator gave. An attempt that failed on the way is gone on with.
     ///
-    /// Shows the recovery phrase once: no device keeps it. An attempt that failed on the way is gone on with.
+    /// The recovery phrase is to be shown, and [`Session::phrase_shown`] called then: until that, another call gives it again.
     ///
     /// # Errors
     ///
@@ -61,19 +61,22 @@ impl Session {
         let _alone = self.syncing.lock().await;
         match self.read(Account::load) {
             Err(Error::NotEnrolled) => {}
+            Ok(account) if account.address == *address => {
+                return self.read(pending_phrase)?.ok_or(Error::AlreadyEnrolled);
+            }
             Ok(_) => return Err(Error::AlreadyEnrolled),
             Err(error) => return Err(error),
         }
         let server = self.relay.server().await?.name;
+        let now = self.relay.clock.now();
         let (request, phrase) = self.write(|tx| {
             let pending = Row::load(tx)?.map(Row::account).transpose()?;
-            let phrase = if pending.is_some_and(|account| account.address == *address) {
-                // The attempt before may have been made at another relay.
-                tx.execute("UPDATE account SET server = ?1 WHERE id = 1", [&server])
-                    .map_err(StoreError::from)?;
-                RecoveryPhrase(Zeroizing::new(setting(tx, PENDING_PHRASE)?.ok_or(StoreError::Corrupt)?))
-            } else {
-                prepare(tx, address, &server)?
+            let phrase = match pending.filter(|account| account.address == *address) {
+                Some(account) => {
+                    resume(tx, &account, &server, now)?;
+                    pending_phrase(tx)?.ok_or(StoreError::Corrupt)?
+                }
+                None => prepare(tx, address, &server, now)?,
             };
             Ok((request(tx, code)?, phrase))
         })?;
@@ -81,29 +84,54 @@ impl Session {
         self.relay.enrol(&request).await?;
         crash_point!("enrolment-accepted");
         self.write(|tx| {
-            tx.execute(
-                "UPDATE account SET enrolled_at = ?1 WHERE id = 1",
-                [Timestamp::now().as_millis()],
-            )
-            .map_err(StoreError::from)?;
-            tx.execute("DELETE FROM setting WHERE name = ?1", [PENDING_PHRASE])
-                .map_err(StoreError::from)?;
-            tx.execute("DELETE FROM batch_upload", []).map_err(StoreError::from)?;
+            tx.execute("UPDATE account SET enrolled_at = ?1 WHERE id = 1", [now.as_millis()])?;
             Ok(())
         })?;
-        // The phrase is shown now or never: nothing may fail any more.
-        if self.empty_log().is_err() {
-            tracing::warn!("the log was not emptied after enrolment");
-        }
         Ok(phrase)
+    }
+
+    /// The recovery phrase was shown: it is erased from this phone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn phrase_shown(&self) -> Result<(), Error> {
+        self.write(|tx| {
+            tx.execute("DELETE FROM setting WHERE name = ?1", [PENDING_PHRASE])?;
+            Ok(())
+        })?;
+        self.empty_log()
     }
 }
 
+fn pending_phrase(connection: &Connection) -> Result<Option<RecoveryPhrase>, Error> {
+    Ok(setting(connection, PENDING_PHRASE)?.map(|words| RecoveryPhrase(Zeroizing::new(words))))
+}
+
+/// Goes on with an attempt that may have been made at another relay, or under a clock that was wrong.
+///
+/// The identity stays, so that a relay which took it already knows it again. A batch whose date no relay would take now is
+/// followed by another; its secrets stay for the case that one did.
+fn resume(tx: &Transaction<'_>, account: &Account, server: &str, now: Timestamp) -> Result<(), Error> {
+    tx.execute("UPDATE account SET server = ?1 WHERE id = 1", [server])?;
+    let not_after: i64 = tx.query_row(
+        "SELECT not_after FROM prekey WHERE batch = (SELECT max(number) FROM batch_upload) LIMIT 1",
+        [],
+        |row| row.get(0),
+    )?;
+    let days = limits::BATCH_DAYS;
+    let is_fresh = (now.plus_days(1)..=now.plus_days(days)).contains(&Timestamp::from_millis(not_after));
+    if !is_fresh {
+        prekeys::make_batch(tx, account, 0, now)?;
+    }
+    Ok(())
+}
+
 /// Makes every key of a new account and stores them, replacing an attempt for another address.
-fn prepare(tx: &rusqlite::Transaction<'_>, address: &Address, server: &str) -> Result<RecoveryPhrase, Error> {
+fn prepare(tx: &Transaction<'_>, address: &Address, server: &str, now: Timestamp) -> Result<RecoveryPhrase, Error> {
     let phrase = RecoveryPhrase::make()?;
     let (identity_key, device_key) = (SigningKey::make()?, SigningKey::make()?);
-    let created_at = Timestamp::now();
+    let created_at = now;
     let identity = Signed::make(
         &Identity {
             address: address.clone(),
@@ -131,37 +159,34 @@ fn prepare(tx: &rusqlite::Transaction<'_>, address: &Address, server: &str) -> R
         },
         &identity_key,
     );
-    tx.execute("DELETE FROM prekey", []).map_err(StoreError::from)?;
-    tx.execute("DELETE FROM batch_upload", []).map_err(StoreError::from)?;
+    tx.execute("DELETE FROM prekey", [])?;
+    tx.execute("DELETE FROM batch_upload", [])?;
     tx.execute(
         "INSERT OR REPLACE INTO account (id, address, identity, identity_seed, list, device, device_seed, server)
          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             address.as_str(),
             cbor::encode(&identity),
-            identity_key.seed().as_bytes().as_slice(),
+            identity_key.seed().as_bytes(),
             cbor::encode(&list),
-            device.as_bytes().as_slice(),
-            device_key.seed().as_bytes().as_slice(),
+            device.as_bytes(),
+            device_key.seed().as_bytes(),
             server,
         ],
-    )
-    .map_err(StoreError::from)?;
+    )?;
     let row = Row::load(tx)?.ok_or(StoreError::Corrupt)?;
-    prekeys::make_batch(tx, &row.account()?)?;
+    prekeys::make_batch(tx, &row.account()?, 0, now)?;
     set_setting(tx, PENDING_PHRASE, phrase.words())?;
     Ok(phrase)
 }
 
-/// The request for what [`prepare`] stored.
-fn request(tx: &rusqlite::Transaction<'_>, code: &str) -> Result<Enrolment, Error> {
-    let (identity, list, upload): (Vec<u8>, Vec<u8>, Vec<u8>) = tx
-        .query_row(
-            "SELECT identity, list, upload FROM account, batch_upload ORDER BY number LIMIT 1",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )
-        .map_err(StoreError::from)?;
+/// The request for what is stored, with the newest batch.
+fn request(tx: &Transaction<'_>, code: &str) -> Result<Enrolment, Error> {
+    let (identity, list, upload): (Vec<u8>, Vec<u8>, Vec<u8>) = tx.query_row(
+        "SELECT identity, list, upload FROM account, batch_upload ORDER BY number DESC LIMIT 1",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
     Ok(Enrolment {
         code: code.trim().to_owned(),
         identity: cbor::decode(&identity)?,

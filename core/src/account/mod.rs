@@ -71,8 +71,7 @@ impl Row {
                     })
                 },
             )
-            .optional()
-            .map_err(StoreError::from)?;
+            .optional()?;
         Ok(row)
     }
 

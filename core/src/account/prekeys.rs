@@ -1,11 +1,12 @@
 //! This device's prekeys: made in batches, published, burnt when used, erased when nobody can use them any more.
 
-use protocol::Timestamp;
+use protocol::api::PrekeyStock;
 use protocol::cbor;
 use protocol::envelope;
 use protocol::limits;
 use protocol::prekey::{BatchFacts, MadeBatch, PrekeyId};
 use protocol::seal::PrekeySecret;
+use protocol::{Code, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
@@ -24,41 +25,32 @@ const RENEW_DAYS: i64 = 10;
 /// The place of a batch's last-resort prekey in the store.
 const LAST_RESORT: i64 = -1;
 
-/// Makes the next batch and stores its secrets together with the upload that is due.
-pub(crate) fn make_batch(tx: &Transaction<'_>, account: &Account) -> Result<(), Error> {
-    let newest: i64 = tx
-        .query_row("SELECT coalesce(max(batch), 0) FROM prekey", [], |row| row.get(0))
-        .map_err(StoreError::from)?;
-    let number = newest.saturating_add(1);
-    let not_after = Timestamp::now().plus_days(limits::BATCH_DAYS);
+/// Makes the batch that follows both `after` and the newest one here, and stores its secrets together with the upload that is due.
+///
+/// `now` is the relay's time: it judges the dates.
+pub(crate) fn make_batch(tx: &Transaction<'_>, account: &Account, after: u64, now: Timestamp) -> Result<(), Error> {
+    let newest: u64 = tx.query_row("SELECT coalesce(max(batch), 0) FROM prekey", [], |row| row.get(0))?;
+    let number = newest.max(after).saturating_add(1);
+    let not_after = now.plus_days(limits::BATCH_DAYS);
     let facts = BatchFacts {
         address: account.address.clone(),
         device: account.device,
         list_version: account.verified.list_version(),
-        number: u64::try_from(number).map_err(|_| StoreError::Corrupt)?,
+        number,
         opens: vec![envelope::VERSION],
         not_after,
     };
     let made = MadeBatch::make(&account.key, facts, BATCH)?;
-    let mut insert = tx
-        .prepare_cached("INSERT INTO prekey (batch, leaf, secret, not_after) VALUES (?1, ?2, ?3, ?4)")
-        .map_err(StoreError::from)?;
+    let mut insert =
+        tx.prepare_cached("INSERT INTO prekey (batch, leaf, secret, not_after) VALUES (?1, ?2, ?3, ?4)")?;
     let leaves = (0_i64..).zip(&made.secrets).chain([(LAST_RESORT, &made.last_resort)]);
     for (leaf, secret) in leaves {
-        insert
-            .execute(params![
-                number,
-                leaf,
-                secret.as_bytes().as_slice(),
-                not_after.as_millis()
-            ])
-            .map_err(StoreError::from)?;
+        insert.execute(params![number, leaf, secret.as_bytes(), not_after.as_millis()])?;
     }
     tx.execute(
         "INSERT INTO batch_upload (number, upload) VALUES (?1, ?2)",
         params![number, cbor::encode(&made.upload)],
-    )
-    .map_err(StoreError::from)?;
+    )?;
     Ok(())
 }
 
@@ -68,11 +60,10 @@ pub(crate) fn secret(connection: &Connection, id: PrekeyId) -> Result<Option<Pre
     let secret: Option<Zeroizing<Vec<u8>>> = connection
         .query_row(
             "SELECT secret FROM prekey WHERE batch = ?1 AND leaf = ?2",
-            [batch, leaf],
+            params![batch, leaf],
             |row| row.get(0).map(Zeroizing::new),
         )
-        .optional()
-        .map_err(StoreError::from)?;
+        .optional()?;
     secret
         .map(|bytes| {
             let bytes = bytes.as_slice().try_into().map_err(|_| StoreError::Corrupt)?;
@@ -85,65 +76,71 @@ pub(crate) fn secret(connection: &Connection, id: PrekeyId) -> Result<Option<Pre
 pub(crate) fn burn(tx: &Transaction<'_>, id: PrekeyId) -> Result<(), Error> {
     let (batch, leaf) = place(id);
     if leaf != LAST_RESORT {
-        tx.execute("DELETE FROM prekey WHERE batch = ?1 AND leaf = ?2", [batch, leaf])
-            .map_err(StoreError::from)?;
+        tx.execute(
+            "DELETE FROM prekey WHERE batch = ?1 AND leaf = ?2",
+            params![batch, leaf],
+        )?;
     }
     Ok(())
 }
 
 impl Session {
-    /// Brings the relay's stock of prekeys up, and erases secrets whose time is over.
+    /// Brings the relay's stock of prekeys up, and erases secrets that nobody can use any more.
     pub(crate) async fn replenish_prekeys(&self, account: &Account) -> Result<(), Error> {
-        self.upload_batches(account).await?;
         let stock = self.relay.prekey_stock(account).await?;
-        let renew = stock
-            .not_after
-            .is_none_or(|at| at < Timestamp::now().plus_days(RENEW_DAYS));
-        if stock.left >= LOW && !renew {
+        let stock = self.upload_batches(account, stock).await?;
+        let renew_at = self.relay.clock.now().plus_days(RENEW_DAYS);
+        if stock.left >= LOW && stock.not_after.is_some_and(|at| at >= renew_at) {
             return Ok(());
         }
-        let over = Timestamp::now().plus_days(-limits::PREKEY_GRACE_DAYS).as_millis();
-        self.write(|tx| {
-            // First the batch, whose number follows the newest one, however old.
-            make_batch(tx, account)?;
-            tx.execute("DELETE FROM prekey WHERE not_after < ?1", [over])
-                .map_err(StoreError::from)?;
-            Ok(())
-        })?;
+        let now = self.relay.clock.now();
+        self.write(|tx| make_batch(tx, account, stock.newest_batch, now))?;
         crash_point!("batch-stored");
-        self.upload_batches(account).await
-    }
-
-    async fn upload_batches(&self, account: &Account) -> Result<(), Error> {
-        let due: Vec<(i64, Vec<u8>)> = self.read(|connection| {
-            let mut select = connection
-                .prepare_cached("SELECT number, upload FROM batch_upload ORDER BY number")
-                .map_err(StoreError::from)?;
-            let rows = select
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-                .map_err(StoreError::from)?;
-            Ok(rows.collect::<Result<_, _>>().map_err(StoreError::from)?)
-        })?;
-        for (number, upload) in due {
-            match self.relay.upload_prekeys(account, upload).await {
-                // An upload whose reply was lost comes back as outdated: the relay has it.
-                Ok(()) | Err(Error::Relay(protocol::Code::PrekeysOutdated)) => {}
-                Err(error) => return Err(error),
-            }
-            crash_point!("batch-uploaded");
-            self.write(|tx| {
-                tx.execute("DELETE FROM batch_upload WHERE number = ?1", [number])
-                    .map_err(StoreError::from)?;
-                Ok(())
-            })?;
+        let renewed = self.upload_batches(account, stock).await?;
+        if renewed.newest_batch > stock.newest_batch {
+            self.erase_over(now.plus_days(-limits::PREKEY_GRACE_DAYS))?;
         }
         Ok(())
     }
+
+    /// Publishes what is due; the stock afterwards.
+    ///
+    /// A batch that the relay has already, or refuses for its number or date, is due no more: the next one is made by what
+    /// the relay says it has.
+    async fn upload_batches(&self, account: &Account, mut stock: PrekeyStock) -> Result<PrekeyStock, Error> {
+        let due: Vec<(u64, Vec<u8>)> = self.read(|connection| {
+            let mut select = connection.prepare_cached("SELECT number, upload FROM batch_upload ORDER BY number")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })?;
+        for (number, upload) in due {
+            if number > stock.newest_batch {
+                match self.relay.upload_prekeys(account, upload).await {
+                    Ok(after) => stock = after,
+                    Err(Error::Relay(code @ (Code::Malformed | Code::PrekeysOutdated | Code::SignatureRefused))) => {
+                        tracing::warn!(code = code.as_str(), "a batch of prekeys was refused");
+                    }
+                    Err(error) => return Err(error),
+                }
+                crash_point!("batch-uploaded");
+            }
+            self.write(|tx| {
+                tx.execute("DELETE FROM batch_upload WHERE number = ?1", [number])?;
+                Ok(())
+            })?;
+        }
+        Ok(stock)
+    }
+
+    /// Erases the secrets of batches that ended before `over`, now that a later one is published.
+    fn erase_over(&self, over: Timestamp) -> Result<(), Error> {
+        self.write(|tx| {
+            tx.execute("DELETE FROM prekey WHERE not_after < ?1", [over.as_millis()])?;
+            Ok(())
+        })
+    }
 }
 
-fn place(id: PrekeyId) -> (i64, i64) {
-    (
-        i64::try_from(id.batch).unwrap_or(i64::MAX),
-        id.leaf.map_or(LAST_RESORT, i64::from),
-    )
+fn place(id: PrekeyId) -> (u64, i64) {
+    (id.batch, id.leaf.map_or(LAST_RESORT, i64::from))
 }

@@ -10,12 +10,12 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use super::delivery::DeliveryState;
 use super::list;
 use crate::account::Account;
+use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::hprim::{self, Document, HeaderProblem, Party, Patient};
 use crate::mime::{self, Attachment, Letter};
 use crate::session::Session;
-use crate::store::StoreError;
 use crate::sync::OutboxKind;
 
 /// A mail that is being written.
@@ -90,7 +90,7 @@ impl Session {
     /// [`Error::NotEnrolled`], or [`Error::Hprim`] when the document cannot be read at all.
     pub fn check(&self, draft: &Draft) -> Result<Vec<SendWarning>, Error> {
         let account = self.read(Account::load)?;
-        let letter = letter(&account.address, draft, MessageId::make()?, Timestamp::now())?;
+        let letter = letter(&account.address, draft, MessageId::make()?, clock::now())?;
         let mut warnings = Vec::new();
         if draft.subject.trim().is_empty() {
             warnings.push(SendWarning::SubjectMissing);
@@ -138,7 +138,7 @@ impl Session {
     pub fn send(&self, draft: &Draft) -> Result<i64, Error> {
         let account = self.read(Account::load)?;
         check_recipients(&account.address, &draft.to)?;
-        let (id, now) = (MessageId::make()?, Timestamp::now());
+        let (id, now) = (MessageId::make()?, clock::now());
         let letter = letter(&account.address, draft, id, now)?;
         let content = mime::compose(&letter);
         if content.len() > limits::MAIL_BYTES {
@@ -151,20 +151,13 @@ impl Session {
                 tx.execute(
                     "INSERT INTO delivery (message, address, state, state_at) VALUES (?1, ?2, ?3, ?4)",
                     params![rowid, address.as_str(), DeliveryState::Queued.number(), now.as_millis()],
-                )
-                .map_err(StoreError::from)?;
+                )?;
             }
             let recipients: Vec<_> = draft.to.iter().map(Address::as_str).collect();
             tx.execute(
                 "INSERT INTO outbox (kind, idempotency_key, message, recipients) VALUES (?1, ?2, ?3, ?4)",
-                params![
-                    OutboxKind::Mail.number(),
-                    id.as_bytes().as_slice(),
-                    rowid,
-                    recipients.join("\n")
-                ],
-            )
-            .map_err(StoreError::from)?;
+                params![OutboxKind::Mail.number(), id.as_bytes(), rowid, recipients.join("\n")],
+            )?;
             Ok(rowid)
         })?;
         crash_point!("mail-queued");
@@ -178,7 +171,7 @@ impl Session {
     /// [`Error::NotEnrolled`], [`Error::Store`].
     pub fn save_draft(&self, draft: &Draft) -> Result<i64, Error> {
         let account = self.read(Account::load)?;
-        let (id, now) = (MessageId::make()?, Timestamp::now());
+        let (id, now) = (MessageId::make()?, clock::now());
         let letter = letter(&account.address, draft, id, now)?;
         let content = mime::compose(&letter);
         self.write(|tx| {
@@ -200,8 +193,7 @@ impl Session {
                     [number, list::DRAFT],
                     |row| row.get(0),
                 )
-                .optional()
-                .map_err(StoreError::from)?
+                .optional()?
                 .ok_or(Error::NoSuchMessage)?;
             Ok((list::original(connection, number)?, in_reply_to))
         })?;
@@ -324,8 +316,7 @@ fn drop_kept(tx: &Transaction<'_>, draft: &Draft) -> Result<(), Error> {
         tx.execute(
             "DELETE FROM message WHERE rowid = ?1 AND direction = ?2",
             [number, list::DRAFT],
-        )
-        .map_err(StoreError::from)?;
+        )?;
     }
     Ok(())
 }

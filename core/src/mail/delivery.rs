@@ -5,6 +5,7 @@ use protocol::sequence::Step;
 use protocol::{Address, MessageId, Timestamp};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
+use crate::clock;
 use crate::error::Error;
 use crate::store::StoreError;
 
@@ -131,8 +132,7 @@ pub(crate) fn advance(
             params![message, address.as_str()],
             |row| row.get(0),
         )
-        .optional()
-        .map_err(StoreError::from)?;
+        .optional()?;
     let Some(current) = current else { return Ok(false) };
     if !DeliveryState::of_number(current)?.leads_to(next) {
         return Ok(false);
@@ -140,23 +140,19 @@ pub(crate) fn advance(
     tx.execute(
         "UPDATE delivery SET state = ?3, state_at = ?4 WHERE message = ?1 AND address = ?2",
         params![message, address.as_str(), next.number(), at.as_millis()],
-    )
-    .map_err(StoreError::from)?;
+    )?;
     Ok(true)
 }
 
 /// The mail was taken back from all of its recipients.
 pub(crate) fn withdrawn(tx: &Transaction<'_>, message: i64) -> Result<(), Error> {
-    let mut select = tx
-        .prepare_cached("SELECT address FROM delivery WHERE message = ?1")
-        .map_err(StoreError::from)?;
+    let mut select = tx.prepare_cached("SELECT address FROM delivery WHERE message = ?1")?;
     let addresses: Vec<String> = select
         .query_map([message], |row| row.get(0))
-        .and_then(Iterator::collect)
-        .map_err(StoreError::from)?;
+        .and_then(Iterator::collect)?;
     for address in addresses {
         let address = address.parse().map_err(|_| StoreError::Corrupt)?;
-        advance(tx, message, &address, DeliveryState::Withdrawn, Timestamp::now())?;
+        advance(tx, message, &address, DeliveryState::Withdrawn, clock::now())?;
     }
     Ok(())
 }
@@ -172,10 +168,9 @@ pub(crate) fn advance_by_id(
     let message: Option<i64> = tx
         .query_row(
             "SELECT rowid FROM message WHERE id = ?1 AND direction = 1",
-            [id.as_bytes().as_slice()],
+            [id.as_bytes()],
             |row| row.get(0),
         )
-        .optional()
-        .map_err(StoreError::from)?;
+        .optional()?;
     message.map_or(Ok(false), |message| advance(tx, message, address, next, at))
 }

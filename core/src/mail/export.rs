@@ -1,13 +1,12 @@
 //! Out of Pli, into the practice's software: `.eml` and HPRIM, byte for byte as they arrived.
 
-use protocol::Timestamp;
 use rusqlite::params;
 
 use super::list;
+use crate::clock;
 use crate::error::Error;
 use crate::mime;
 use crate::session::Session;
-use crate::store::StoreError;
 
 impl Session {
     /// The mail as an RFC 5322 message, as it was sealed.
@@ -39,10 +38,9 @@ impl Session {
             let mut select = connection
                 .prepare_cached(
                     "SELECT rowid FROM message WHERE direction = ?1 AND rowid NOT IN (SELECT message FROM exported) ORDER BY rowid",
-                )
-                .map_err(StoreError::from)?;
-            let rows = select.query_map([list::RECEIVED], |row| row.get(0)).map_err(StoreError::from)?;
-            Ok(rows.collect::<Result<_, _>>().map_err(StoreError::from)?)
+                )?;
+            let rows = select.query_map([list::RECEIVED], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
@@ -55,9 +53,8 @@ impl Session {
         self.write(|tx| {
             tx.execute(
                 "INSERT OR REPLACE INTO exported (message, file, exported_at) VALUES (?1, ?2, ?3)",
-                params![number, file, Timestamp::now().as_millis()],
-            )
-            .map_err(StoreError::from)?;
+                params![number, file, clock::now().as_millis()],
+            )?;
             Ok(())
         })
     }

@@ -62,7 +62,7 @@ pub struct Summary {
     pub handled_at: Option<Timestamp>,
     /// How many attachments it has.
     pub attachments: u32,
-    /// Of a sent mail: the least of its recipients' states.
+    /// Of a sent mail: the least of its recipients' states, or how it failed with one of them.
     pub state: Option<DeliveryState>,
 }
 
@@ -137,11 +137,9 @@ impl Session {
                 "SELECT {COLUMNS} FROM message m WHERE {} {filter} ORDER BY m.dated_at DESC, m.rowid DESC LIMIT ?1",
                 folder.condition()
             );
-            let mut select = connection.prepare_cached(&sql).map_err(StoreError::from)?;
-            let rows = select
-                .query_map(params![limit, matching], summary)
-                .map_err(StoreError::from)?;
-            rows.map(|row| row.map_err(StoreError::from)?.checked()).collect()
+            let mut select = connection.prepare_cached(&sql)?;
+            let rows = select.query_map(params![limit, matching], summary)?;
+            rows.map(|row| row?.checked()).collect()
         })
     }
 
@@ -155,8 +153,7 @@ impl Session {
             let sql = format!("SELECT {COLUMNS} FROM message m WHERE m.rowid = ?1");
             let summary = connection
                 .query_row(&sql, [number], summary)
-                .optional()
-                .map_err(StoreError::from)?
+                .optional()?
                 .ok_or(Error::NoSuchMessage)?
                 .checked()?;
             let original = original(connection, number)?;
@@ -202,8 +199,7 @@ pub(crate) fn original(connection: &Connection, number: i64) -> Result<Original,
             [number],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
-        .optional()
-        .map_err(StoreError::from)?
+        .optional()?
         .ok_or(Error::NoSuchMessage)?;
     Ok(Original {
         id: MessageId::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt)?,
@@ -242,7 +238,7 @@ pub(crate) fn insert(tx: &Transaction<'_>, new: &NewMessage<'_>) -> Result<i64, 
                               header, attachments, in_reply_to, dated_at, read_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)",
         params![
-            new.id.as_bytes().as_slice(),
+            new.id.as_bytes(),
             new.sender.as_str(),
             new.direction,
             new.letter.subject,
@@ -258,14 +254,13 @@ pub(crate) fn insert(tx: &Transaction<'_>, new: &NewMessage<'_>) -> Result<i64, 
             new.in_reply_to,
             new.dated_at.as_millis(),
         ],
-    )
-    .map_err(StoreError::from)?;
+    )?;
     Ok(tx.last_insert_rowid())
 }
 
 const COLUMNS: &str =
     "m.rowid, m.id, m.sender, m.people, m.subject, m.patient, m.dated_at, m.read_at, m.handled_at, m.attachments,
-    (SELECT min(d.state) FROM delivery d WHERE d.message = m.rowid)";
+    (SELECT iif(max(d.state) >= 20, max(d.state), min(d.state)) FROM delivery d WHERE d.message = m.rowid)";
 
 /// A row whose id and state are still to be checked.
 struct Unchecked {
@@ -318,13 +313,10 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Unchecked> {
 
 fn deliveries(connection: &Connection, number: i64) -> Result<Vec<Delivery>, Error> {
     let mut select = connection
-        .prepare_cached("SELECT address, state, state_at FROM delivery WHERE message = ?1 ORDER BY address")
-        .map_err(StoreError::from)?;
-    let rows = select
-        .query_map([number], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
-        .map_err(StoreError::from)?;
+        .prepare_cached("SELECT address, state, state_at FROM delivery WHERE message = ?1 ORDER BY address")?;
+    let rows = select.query_map([number], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?)))?;
     rows.map(|row| {
-        let (address, state, at) = row.map_err(StoreError::from)?;
+        let (address, state, at) = row?;
         Ok(Delivery {
             address,
             state: delivery::DeliveryState::of_number(state)?,

@@ -1,14 +1,14 @@
 //! What a person does with a mail: read, handled, archived, deleted, withdrawn, tried again.
 
-use protocol::{Digest, Timestamp};
+use protocol::Digest;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::delivery::{self, DeliveryState};
 use super::list;
+use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::{READ_RECEIPTS, Session, setting};
-use crate::store::StoreError;
 use crate::sync::OutboxKind;
 
 impl Session {
@@ -60,19 +60,15 @@ impl Session {
     /// [`Error::NoSuchMessage`], [`Error::StillLeaving`].
     pub fn delete(&self, number: i64) -> Result<(), Error> {
         self.write(|tx| {
-            let is_leaving: bool = tx
-                .query_row(
-                    "SELECT EXISTS (SELECT 1 FROM outbox WHERE message = ?1 AND refused = '')",
-                    [number],
-                    |row| row.get(0),
-                )
-                .map_err(StoreError::from)?;
+            let is_leaving: bool = tx.query_row(
+                "SELECT EXISTS (SELECT 1 FROM outbox WHERE message = ?1 AND refused = '')",
+                [number],
+                |row| row.get(0),
+            )?;
             if is_leaving {
                 return Err(Error::StillLeaving);
             }
-            let deleted = tx
-                .execute("DELETE FROM message WHERE rowid = ?1", [number])
-                .map_err(StoreError::from)?;
+            let deleted = tx.execute("DELETE FROM message WHERE rowid = ?1", [number])?;
             if deleted == 0 {
                 return Err(Error::NoSuchMessage);
             }
@@ -96,15 +92,13 @@ impl Session {
                     "SELECT direction, (SELECT min(state) FROM delivery WHERE message = ?1) FROM message WHERE rowid = ?1",
                     [number],
                     |row| Ok((row.get(0)?, row.get(1)?)),
-                )
-                .map_err(StoreError::from)?;
+                )?;
             if direction != list::SENT || least.is_none_or(|state| state >= DeliveryState::Retrieved.number()) {
                 return Err(Error::TooLateToWithdraw);
             }
             // Without a header nothing has left this phone.
             let unsent = tx
-                .execute("DELETE FROM outbox WHERE message = ?1 AND kind = ?2 AND header = x''", params![number, OutboxKind::Mail.number()])
-                .map_err(StoreError::from)?;
+                .execute("DELETE FROM outbox WHERE message = ?1 AND kind = ?2 AND header = x''", params![number, OutboxKind::Mail.number()])?;
             if unsent > 0 {
                 return delivery::withdrawn(tx, number);
             }
@@ -112,9 +106,8 @@ impl Session {
             let key = digest.as_bytes().first_chunk::<16>().map_or(&[][..], |key| key.as_slice());
             tx.execute(
                 "INSERT OR IGNORE INTO outbox (kind, idempotency_key, message, recipients, content) VALUES (?1, ?2, ?3, '', ?4)",
-                params![OutboxKind::Withdrawal.number(), key, number, original.id.as_bytes().as_slice()],
-            )
-            .map_err(StoreError::from)?;
+                params![OutboxKind::Withdrawal.number(), key, number, original.id.as_bytes()],
+            )?;
             Ok(())
         })
     }
@@ -130,16 +123,14 @@ impl Session {
                 .execute(
                     "UPDATE outbox SET refused = '', attempts = 0, next_attempt_at = 0 WHERE message = ?1 AND refused <> ''",
                     [number],
-                )
-                .map_err(StoreError::from)?;
+                )?;
             if retried == 0 {
                 return Err(Error::NoSuchMessage);
             }
             tx.execute(
                 "UPDATE delivery SET state = ?2, state_at = ?3 WHERE message = ?1 AND state >= 20",
-                params![number, DeliveryState::Queued.number(), Timestamp::now().as_millis()],
-            )
-            .map_err(StoreError::from)?;
+                params![number, DeliveryState::Queued.number(), clock::now().as_millis()],
+            )?;
             Ok(())
         })
     }
@@ -154,15 +145,13 @@ fn mark_once(tx: &Transaction<'_>, number: i64, column: &'static str) -> Result<
     let sql = format!("SELECT {column} FROM message WHERE rowid = ?1");
     let at: i64 = tx
         .query_row(&sql, [number], |row| row.get(0))
-        .optional()
-        .map_err(StoreError::from)?
+        .optional()?
         .ok_or(Error::NoSuchMessage)?;
     if at != 0 {
         return Ok(false);
     }
     let sql = format!("UPDATE message SET {column} = ?2 WHERE rowid = ?1");
-    tx.execute(&sql, params![number, Timestamp::now().as_millis()])
-        .map_err(StoreError::from)?;
+    tx.execute(&sql, params![number, clock::now().as_millis()])?;
     Ok(true)
 }
 
@@ -171,8 +160,7 @@ fn queue_receipt(tx: &Transaction<'_>, number: i64, reading: i64) -> Result<(), 
     tx.execute(
         "INSERT OR IGNORE INTO receipt (sender, id, reading, at)
          SELECT sender, id, ?2, ?3 FROM message WHERE rowid = ?1 AND direction = 0",
-        params![number, reading, Timestamp::now().as_millis()],
-    )
-    .map_err(StoreError::from)?;
+        params![number, reading, clock::now().as_millis()],
+    )?;
     Ok(())
 }

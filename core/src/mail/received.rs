@@ -9,14 +9,11 @@ use super::delivery::DeliveryState;
 use super::list::{self, NewMessage};
 use crate::error::Error;
 use crate::mime::{self, Letter};
-use crate::store::StoreError;
 
 /// Stores a verified mail. One from this account itself was sent by another of its devices.
 pub(crate) fn store(tx: &Transaction<'_>, message: &Message, deposited_at: Timestamp) -> Result<i64, Error> {
     let from = &message.header.from;
-    let own: String = tx
-        .query_row("SELECT address FROM account WHERE id = 1", [], |row| row.get(0))
-        .map_err(StoreError::from)?;
+    let own: String = tx.query_row("SELECT address FROM account WHERE id = 1", [], |row| row.get(0))?;
     let is_own = own == from.as_str();
     let letter = mime::parse(&message.content).unwrap_or_else(|_| unreadable(from, message));
     let recipients: Vec<_> = message.header.to.iter().map(Address::as_str).collect();
@@ -53,8 +50,7 @@ pub(crate) fn store(tx: &Transaction<'_>, message: &Message, deposited_at: Times
                     DeliveryState::Available.number(),
                     deposited_at.as_millis()
                 ],
-            )
-            .map_err(StoreError::from)?;
+            )?;
         }
     }
     Ok(rowid)

@@ -18,7 +18,7 @@ use protocol::cbor::{self, Format};
 use protocol::problem::{self, Code, Problem};
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::sign::Purpose;
-use protocol::{Address, MessageId, Timestamp, limits};
+use protocol::{Address, MessageId, limits};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -26,6 +26,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::account::Account;
+use crate::clock::RelayClock;
 use crate::error::Error;
 use token::Tokens;
 
@@ -63,6 +64,7 @@ pub(crate) struct Relay {
     http: reqwest::Client,
     tls: Arc<rustls::ClientConfig>,
     tokens: Tokens,
+    pub(crate) clock: RelayClock,
 }
 
 impl Relay {
@@ -92,11 +94,14 @@ impl Relay {
             http,
             tls: Arc::new(tls),
             tokens: Tokens::default(),
+            clock: RelayClock::default(),
         })
     }
 
     pub(crate) async fn server(&self) -> Result<ServerInfo, Error> {
-        json(send(self.request(Method::GET, path::SERVER)).await?).await
+        let info: ServerInfo = json(send(self.request(Method::GET, path::SERVER)).await?).await?;
+        self.clock.heard(info.time);
+        Ok(info)
     }
 
     pub(crate) async fn enrol(&self, request: &Enrolment) -> Result<Enrolled, Error> {
@@ -138,16 +143,14 @@ impl Relay {
         .await
     }
 
-    pub(crate) async fn upload_prekeys(&self, account: &Account, upload: Vec<u8>) -> Result<(), Error> {
-        let stock: PrekeyStock = json(
+    pub(crate) async fn upload_prekeys(&self, account: &Account, upload: Vec<u8>) -> Result<PrekeyStock, Error> {
+        json(
             self.authorised(account, || {
                 binary_body(self.request(Method::POST, path::PREKEYS), upload.clone())
             })
             .await?,
         )
-        .await?;
-        tracing::debug!(left = stock.left, "prekeys published");
-        Ok(())
+        .await
     }
 
     pub(crate) async fn prekey_stock(&self, account: &Account) -> Result<PrekeyStock, Error> {
@@ -222,7 +225,7 @@ impl Relay {
 
     /// A token that is still good for a while, asking for a new one if need be.
     async fn token(&self, account: &Account) -> Result<token::Token, Error> {
-        if let Some(token) = self.tokens.current(account.device, Timestamp::now()) {
+        if let Some(token) = self.tokens.current(account.device, self.clock.now()) {
             return Ok(token);
         }
         let request = ChallengeRequest { device: account.device };
@@ -235,6 +238,8 @@ impl Relay {
         if challenge.server != account.server || challenge.device != account.device {
             return Err(Error::Server("server-renamed"));
         }
+        self.clock
+            .heard(challenge.expires_at.plus_seconds(-limits::CHALLENGE_SECONDS));
         let signature = account.key.sign(Purpose::Challenge, &bytes);
         let request = TokenRequest {
             challenge: answer.challenge,

@@ -3,11 +3,13 @@
 
 mod pull;
 mod push;
+mod receipts;
 mod receive;
 pub(crate) mod unopened;
 mod watch;
 
 pub(crate) use push::OutboxKind;
+pub(crate) use receipts::forget_read;
 
 use crate::account::Account;
 use crate::error::Error;
@@ -74,6 +76,7 @@ impl Session {
             Ok(()) => Ok(()),
         };
         self.pull(&account, &mut report).await?;
+        self.reopen(&account, &mut report).await?;
         self.replenish_prekeys(&account).await?;
         self.empty_log()?;
         pushed?;
@@ -98,8 +101,7 @@ impl Session {
     /// [`Error::Locked`], [`Error::Store`].
     pub fn hurry(&self) -> Result<(), Error> {
         self.write(|tx| {
-            tx.execute("UPDATE outbox SET next_attempt_at = 0 WHERE refused = ''", [])
-                .map_err(StoreError::from)?;
+            tx.execute("UPDATE outbox SET next_attempt_at = 0 WHERE refused = ''", [])?;
             Ok(())
         })
     }

@@ -1,7 +1,7 @@
 //! This device's sequence on its way in: a page is stored whole in one transaction, and acknowledged after its commit.
 
-use protocol::Digest;
 use protocol::sequence::{Cursor, SequencePage};
+use protocol::{Code, Digest};
 use rusqlite::{Connection, Transaction, params};
 
 use super::SyncReport;
@@ -17,11 +17,15 @@ impl Session {
         let cursor = self.cursor()?;
         if cursor != Cursor::START {
             // An acknowledgement that was lost is made good here.
-            self.relay.acknowledge(account, cursor).await?;
+            self.acknowledge(account, cursor).await?;
         }
         loop {
             let before = self.cursor()?;
-            let page = self.relay.page(account, before, 0).await?;
+            let page = match self.relay.page(account, before, 0).await {
+                // Another process has taken in and acknowledged what was asked for.
+                Err(Error::Relay(Code::CursorMismatch)) if self.cursor()? != before => continue,
+                page => page?,
+            };
             if page.entries.is_empty() {
                 return Ok(());
             }
@@ -30,8 +34,16 @@ impl Session {
                 // It was asked for what comes after the cursor, and would be asked so without end.
                 return Err(Error::Network("sequence-stuck"));
             }
-            self.relay.acknowledge(account, cursor).await?;
+            self.acknowledge(account, cursor).await?;
             crash_point!("page-acknowledged");
+        }
+    }
+
+    /// Acknowledges what is stored; another process may have acknowledged more meanwhile.
+    async fn acknowledge(&self, account: &Account, cursor: Cursor) -> Result<(), Error> {
+        match self.relay.acknowledge(account, cursor).await {
+            Err(Error::Relay(Code::CursorMismatch)) if self.cursor()? != cursor => Ok(()),
+            outcome => outcome,
         }
     }
 
@@ -74,13 +86,12 @@ impl Session {
 }
 
 fn cursor(connection: &Connection) -> Result<Cursor, Error> {
-    let (number, hash): (i64, Vec<u8>) = connection
-        .query_row("SELECT number, hash FROM cursor WHERE id = 1", [], |row| {
+    let (number, hash): (u64, Vec<u8>) =
+        connection.query_row("SELECT number, hash FROM cursor WHERE id = 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
-        })
-        .map_err(StoreError::from)?;
+        })?;
     Ok(Cursor {
-        number: u64::try_from(number).map_err(|_| StoreError::Corrupt)?,
+        number,
         hash: Digest::try_from(hash.as_slice()).map_err(|_| StoreError::Corrupt)?,
     })
 }
@@ -88,11 +99,7 @@ fn cursor(connection: &Connection) -> Result<Cursor, Error> {
 fn set_cursor(tx: &Transaction<'_>, cursor: Cursor) -> Result<(), Error> {
     tx.execute(
         "UPDATE cursor SET number = ?1, hash = ?2 WHERE id = 1",
-        params![
-            i64::try_from(cursor.number).map_err(|_| StoreError::Corrupt)?,
-            cursor.hash.as_bytes().as_slice()
-        ],
-    )
-    .map_err(StoreError::from)?;
+        params![cursor.number, cursor.hash.as_bytes()],
+    )?;
     Ok(())
 }

@@ -10,15 +10,15 @@ use protocol::chunked::ContentKey;
 use protocol::envelope::{self, Deposit, Header, Kind, Wrap};
 use protocol::identity::VerifiedAccount;
 use protocol::prekey::VerifiedPrekey;
-use protocol::receipt::{Reading, Receipt, Receipts};
 use protocol::statement::StatedRecipient;
-use protocol::{Address, Code, MessageId, Timestamp, limits};
+use protocol::{Address, Code, MessageId};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
-use super::SyncReport;
+use super::{SyncReport, receipts};
 use crate::account::Account;
 use crate::account::correspondent::Known;
+use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::mail::delivery::{self, DeliveryState};
@@ -62,7 +62,8 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
 /// Which rows are due: those that failed before come last, so that one which always fails holds up none of the others.
 /// A mail that is being taken back is not sent again meanwhile.
-const DUE: &str = "o.refused = '' AND o.next_attempt_at <= ?1 AND NOT (o.kind = 0 AND EXISTS
+const DUE: &str =
+    "o.refused = '' AND NOT o.next_attempt_at BETWEEN ?1 + 1 AND ?1 + 1800000 AND NOT (o.kind = 0 AND EXISTS
     (SELECT 1 FROM outbox w WHERE w.message = o.message AND w.kind = 2 AND w.refused = ''))";
 
 /// A row that is due.
@@ -102,7 +103,7 @@ struct Audience {
 impl Session {
     /// Sends every row that is due, in order.
     pub(super) async fn push(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
-        self.write(queue_receipts)?;
+        self.write(receipts::queue)?;
         let mut failed = None;
         for rowid in self.due_rows()? {
             let row = match self.load_row(rowid) {
@@ -144,9 +145,8 @@ impl Session {
             }
         }
         report.waiting = self.read(|connection| {
-            let waiting = connection
-                .query_row("SELECT count(*) FROM outbox WHERE refused = ''", [], |row| row.get(0))
-                .map_err(StoreError::from)?;
+            let waiting =
+                connection.query_row("SELECT count(*) FROM outbox WHERE refused = ''", [], |row| row.get(0))?;
             Ok(waiting)
         })?;
         failed.map_or(Ok(()), Err)
@@ -154,29 +154,25 @@ impl Session {
 
     /// Whether a row of the outbox or a receipt is due.
     pub(super) fn has_due_work(&self) -> Result<bool, Error> {
-        let now = Timestamp::now().as_millis();
+        let now = clock::now().as_millis();
         self.read(|connection| {
-            let due = connection
-                .query_row(
-                    &format!("SELECT EXISTS (SELECT 1 FROM outbox o WHERE {DUE}) OR EXISTS (SELECT 1 FROM receipt)"),
-                    [now],
-                    |row| row.get(0),
-                )
-                .map_err(StoreError::from)?;
+            let due = connection.query_row(
+                &format!("SELECT EXISTS (SELECT 1 FROM outbox o WHERE {DUE}) OR EXISTS (SELECT 1 FROM receipt)"),
+                [now],
+                |row| row.get(0),
+            )?;
             Ok(due)
         })
     }
 
     fn due_rows(&self) -> Result<Vec<i64>, Error> {
-        let now = Timestamp::now().as_millis();
+        let now = clock::now().as_millis();
         self.read(|connection| {
-            let mut select = connection
-                .prepare_cached(&format!(
-                    "SELECT o.rowid FROM outbox o WHERE {DUE} ORDER BY o.attempts, o.rowid"
-                ))
-                .map_err(StoreError::from)?;
-            let rows = select.query_map([now], |row| row.get(0)).map_err(StoreError::from)?;
-            Ok(rows.collect::<Result<_, _>>().map_err(StoreError::from)?)
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT o.rowid FROM outbox o WHERE {DUE} ORDER BY o.attempts, o.rowid"
+            ))?;
+            let rows = select.query_map([now], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
@@ -203,8 +199,7 @@ impl Session {
                         ))
                     },
                 )
-                .optional()
-                .map_err(StoreError::from)?;
+                .optional()?;
             let Some((kind, id, message, recipients, header, payload, key, content, attempts)) = row else {
                 return Ok(None);
             };
@@ -343,28 +338,19 @@ impl Session {
         } else {
             Kind::Receipts
         };
-        let made = envelope::seal(
-            account.sender(),
-            row.id,
-            kind,
-            recipients,
-            &row.content,
-            Timestamp::now(),
-        )?;
+        let made = envelope::seal(account.sender(), row.id, kind, recipients, &row.content, clock::now())?;
         let is_first = self.write(|tx| {
-            let changed = tx
-                .execute(
-                    "UPDATE outbox SET header = ?3, payload = ?4, content_key = ?5
+            let changed = tx.execute(
+                "UPDATE outbox SET header = ?3, payload = ?4, content_key = ?5
                      WHERE rowid = ?1 AND idempotency_key = ?2 AND header = x''",
-                    params![
-                        row.rowid,
-                        row.id.as_bytes().as_slice(),
-                        made.header,
-                        made.payload,
-                        made.key.as_bytes().as_slice()
-                    ],
-                )
-                .map_err(StoreError::from)?;
+                params![
+                    row.rowid,
+                    row.id.as_bytes(),
+                    made.header,
+                    made.payload,
+                    made.key.as_bytes()
+                ],
+            )?;
             if changed == 0 {
                 return Ok(false);
             }
@@ -376,16 +362,15 @@ impl Session {
                         made.header,
                         made.statement,
                         made.signature.as_bytes(),
-                        made.key.as_bytes().as_slice()
+                        made.key.as_bytes()
                     ],
-                )
-                .map_err(StoreError::from)?;
+                )?;
                 for address in row
                     .recipients
                     .iter()
                     .filter(|address| !accounts.iter().any(|a| a.address() == *address))
                 {
-                    delivery::advance(tx, message, address, DeliveryState::Unreachable, Timestamp::now())?;
+                    delivery::advance(tx, message, address, DeliveryState::Unreachable, clock::now())?;
                 }
             }
             Ok(true)
@@ -413,20 +398,20 @@ impl Session {
         };
         crash_point!("withdrawal-answered");
         self.write(|tx| {
-            let Some(message) = row.message else {
-                return remove(tx, row).map(drop);
+            // Another process may have settled it, and the message's number be another's by now.
+            let (true, Some(message)) = (remove(tx, row)?, row.message) else {
+                return Ok(());
             };
             match answer {
                 Some(answer) => {
                     for outcome in answer.outcomes {
                         let state = DeliveryState::of_step(outcome.step);
-                        delivery::advance(tx, message, &outcome.address, state, Timestamp::now())?;
+                        delivery::advance(tx, message, &outcome.address, state, clock::now())?;
                     }
                 }
                 None => delivery::withdrawn(tx, message)?,
             }
-            tx.execute("DELETE FROM outbox WHERE message = ?1", [message])
-                .map_err(StoreError::from)?;
+            tx.execute("DELETE FROM outbox WHERE message = ?1", [message])?;
             Ok(())
         })?;
         Ok(true)
@@ -468,12 +453,10 @@ fn settle(tx: &Transaction<'_>, row: &Row, answer: &DepositAnswer) -> Result<(),
 
 /// Whether the row was still there. Its place may be another row's by now, its key never.
 fn remove(tx: &Transaction<'_>, row: &Row) -> Result<bool, Error> {
-    let removed = tx
-        .execute(
-            "DELETE FROM outbox WHERE rowid = ?1 AND idempotency_key = ?2",
-            params![row.rowid, row.id.as_bytes().as_slice()],
-        )
-        .map_err(StoreError::from)?;
+    let removed = tx.execute(
+        "DELETE FROM outbox WHERE rowid = ?1 AND idempotency_key = ?2",
+        params![row.rowid, row.id.as_bytes()],
+    )?;
     Ok(removed > 0)
 }
 
@@ -481,12 +464,10 @@ fn remove(tx: &Transaction<'_>, row: &Row) -> Result<bool, Error> {
 fn refuse(tx: &Transaction<'_>, row: &Row, code: &str) -> Result<(), Error> {
     match (row.kind, row.message) {
         (OutboxKind::Mail, Some(message)) => {
-            let refused = tx
-                .execute(
-                    "UPDATE outbox SET refused = ?3 WHERE rowid = ?1 AND idempotency_key = ?2",
-                    params![row.rowid, row.id.as_bytes().as_slice(), code],
-                )
-                .map_err(StoreError::from)?;
+            let refused = tx.execute(
+                "UPDATE outbox SET refused = ?3 WHERE rowid = ?1 AND idempotency_key = ?2",
+                params![row.rowid, row.id.as_bytes(), code],
+            )?;
             if refused == 0 {
                 return Ok(());
             }
@@ -496,7 +477,7 @@ fn refuse(tx: &Transaction<'_>, row: &Row, code: &str) -> Result<(), Error> {
                 DeliveryState::Refused
             };
             for address in &row.recipients {
-                delivery::advance(tx, message, address, state, Timestamp::now())?;
+                delivery::advance(tx, message, address, state, clock::now())?;
             }
             Ok(())
         }
@@ -509,19 +490,17 @@ fn refuse_unread(tx: &Transaction<'_>, rowid: i64) -> Result<(), Error> {
     tx.execute(
         "UPDATE outbox SET refused = ?2 WHERE rowid = ?1",
         params![rowid, StoreError::Corrupt.code()],
-    )
-    .map_err(StoreError::from)?;
+    )?;
     tx.execute(
         "UPDATE delivery SET state = ?2, state_at = ?3
          WHERE message = (SELECT message FROM outbox WHERE rowid = ?1) AND state = ?4",
         params![
             rowid,
             DeliveryState::Refused.number(),
-            Timestamp::now().as_millis(),
+            clock::now().as_millis(),
             DeliveryState::Queued.number()
         ],
-    )
-    .map_err(StoreError::from)?;
+    )?;
     Ok(())
 }
 
@@ -534,14 +513,13 @@ fn postpone(tx: &Transaction<'_>, row: &Row) -> Result<(), Error> {
         .without_max_times();
     let nth = usize::try_from(row.attempts.min(20)).unwrap_or(20);
     let pause = pauses.build().nth(nth).unwrap_or(LONGEST_PAUSE);
-    let next = Timestamp::now()
+    let next = clock::now()
         .as_millis()
         .saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
     tx.execute(
         "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?3 WHERE rowid = ?1 AND idempotency_key = ?2",
-        params![row.rowid, row.id.as_bytes().as_slice(), next],
-    )
-    .map_err(StoreError::from)?;
+        params![row.rowid, row.id.as_bytes(), next],
+    )?;
     Ok(())
 }
 
@@ -569,54 +547,6 @@ const fn is_final(error: &Error) -> bool {
                     | Code::Unreachable
             )
     )
-}
-
-/// Turns the receipts that are due into one row for each correspondent.
-fn queue_receipts(tx: &Transaction<'_>) -> Result<(), Error> {
-    let mut select = tx
-        .prepare_cached("SELECT DISTINCT sender FROM receipt")
-        .map_err(StoreError::from)?;
-    let senders: Vec<String> = select
-        .query_map([], |row| row.get(0))
-        .and_then(Iterator::collect)
-        .map_err(StoreError::from)?;
-    for sender in senders {
-        let mut select = tx
-            .prepare_cached("SELECT id, reading, at FROM receipt WHERE sender = ?1 ORDER BY at LIMIT ?2")
-            .map_err(StoreError::from)?;
-        let most = i64::try_from(limits::RECEIPTS).unwrap_or(i64::MAX);
-        let rows: Vec<(Vec<u8>, i64, i64)> = select
-            .query_map(params![sender, most], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .and_then(Iterator::collect)
-            .map_err(StoreError::from)?;
-        let mut receipts = Vec::with_capacity(rows.len());
-        for (id, reading, at) in rows {
-            let reading_kind = if reading == 0 { Reading::Read } else { Reading::Handled };
-            let message = MessageId::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt)?;
-            receipts.push(Receipt {
-                id: message,
-                reading: reading_kind,
-                at: Timestamp::from_millis(at),
-            });
-            tx.execute(
-                "DELETE FROM receipt WHERE sender = ?1 AND id = ?2 AND reading = ?3",
-                params![sender, id, reading],
-            )
-            .map_err(StoreError::from)?;
-        }
-        let content = cbor::encode(&Receipts { receipts });
-        tx.execute(
-            "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
-            params![
-                OutboxKind::Receipts.number(),
-                MessageId::make()?.as_bytes().as_slice(),
-                sender,
-                content
-            ],
-        )
-        .map_err(StoreError::from)?;
-    }
-    Ok(())
 }
 
 fn parse_recipients(text: &str) -> Result<Vec<Address>, Error> {

@@ -4,25 +4,24 @@
 use std::collections::{HashMap, HashSet};
 
 use protocol::api::PrekeyWish;
-use protocol::cbor;
 use protocol::envelope::{self, EnvelopeError, Header, Kind, Message, Opened};
 use protocol::identity::VerifiedAccount;
 use protocol::prekey::PrekeyId;
-use protocol::receipt::Receipts;
 use protocol::sequence::{Entry, EntryBody, MailEntry, Notice, SequencePage};
 use protocol::{Address, Digest, MessageId, Timestamp};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::SyncReport;
+use super::receipts;
 use super::unopened::{self, Reason};
 use crate::account::Account;
 use crate::account::correspondent::{self, Known};
 use crate::account::prekeys;
+use crate::clock;
 use crate::error::Error;
 use crate::mail::delivery::{self, DeliveryState};
 use crate::mail::received;
 use crate::session::Session;
-use crate::store::StoreError;
 
 /// An entry and what was made of it.
 pub(super) struct Arrival {
@@ -197,6 +196,11 @@ fn verify(
 }
 
 impl Arrival {
+    /// Whether it is more than bytes that are kept sealed.
+    pub(super) const fn is_opened(&self) -> bool {
+        !matches!(self.what, What::Unopened { .. })
+    }
+
     /// Stores what came, with the burnt key and the seen id, inside the transaction that moves the cursor.
     pub(super) fn store(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<(), Error> {
         match &self.what {
@@ -214,7 +218,7 @@ impl Arrival {
                         done.received = done.received.saturating_add(1);
                     }
                     Kind::Receipts => {
-                        let count = take_receipts(tx, message)?;
+                        let count = receipts::apply(tx, message)?;
                         done.notices = done.notices.saturating_add(count);
                     }
                     _ => {}
@@ -244,39 +248,21 @@ impl Arrival {
     }
 }
 
-/// Applies receipts to this account's own mails; a correspondent can speak only for itself.
-fn take_receipts(tx: &Transaction<'_>, message: &Message) -> Result<u32, Error> {
-    let Ok(receipts) = cbor::decode::<Receipts>(&message.content) else {
-        tracing::warn!("receipts that cannot be read were passed over");
-        return Ok(0);
-    };
-    let mut count = 0_u32;
-    for receipt in receipts.receipts {
-        let state = DeliveryState::of_reading(receipt.reading);
-        if delivery::advance_by_id(tx, &receipt.id, &message.header.from, state, receipt.at)? {
-            count = count.saturating_add(1);
-        }
-    }
-    Ok(count)
-}
-
 fn is_seen(connection: &rusqlite::Connection, sender: &Address, id: &MessageId) -> Result<bool, Error> {
     let seen = connection
         .query_row(
             "SELECT 1 FROM seen WHERE sender = ?1 AND id = ?2",
-            params![sender.as_str(), id.as_bytes().as_slice()],
+            params![sender.as_str(), id.as_bytes()],
             |_| Ok(()),
         )
-        .optional()
-        .map_err(StoreError::from)?;
+        .optional()?;
     Ok(seen.is_some())
 }
 
 fn mark_seen(tx: &Transaction<'_>, sender: &Address, id: &MessageId) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
-        params![sender.as_str(), id.as_bytes().as_slice(), Timestamp::now().as_millis()],
-    )
-    .map_err(StoreError::from)?;
+        params![sender.as_str(), id.as_bytes(), clock::now().as_millis()],
+    )?;
     Ok(())
 }

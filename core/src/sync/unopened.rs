@@ -1,12 +1,19 @@
-//! Envelopes that could not be opened: kept sealed, shown by number, opened later if what was missing comes.
+//! Envelopes that could not be opened: kept sealed, and tried again while what was missing may still come.
 
-use protocol::sequence::Entry;
-use protocol::{Address, MessageId, Timestamp};
-use rusqlite::{Transaction, params};
+use protocol::sequence::{Entry, SequencePage};
+use protocol::{Address, Digest, MessageId, Timestamp};
+use rusqlite::{Connection, Transaction, params};
 
+use super::SyncReport;
+use crate::account::Account;
+use crate::clock;
 use crate::error::Error;
 use crate::session::Session;
-use crate::store::StoreError;
+
+/// For how long an envelope is tried again, in days.
+const REOPEN_DAYS: i64 = 30;
+/// How many are tried at once.
+const REOPEN_AT_ONCE: u32 = 16;
 
 /// Why an envelope was not opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,21 +79,70 @@ impl Session {
     /// [`Error::Locked`], [`Error::Store`].
     pub fn unopened(&self) -> Result<Vec<Unopened>, Error> {
         self.read(|connection| {
-            let mut select = connection
-                .prepare_cached("SELECT sender, reason, received_at FROM unopened ORDER BY rowid DESC")
-                .map_err(StoreError::from)?;
-            let rows = select
-                .query_map([], |row| {
-                    Ok(Unopened {
-                        sender: row.get(0)?,
-                        reason: row.get(1)?,
-                        received_at: Timestamp::from_millis(row.get(2)?),
-                    })
+            let mut select =
+                connection.prepare_cached("SELECT sender, reason, received_at FROM unopened ORDER BY rowid DESC")?;
+            let rows = select.query_map([], |row| {
+                Ok(Unopened {
+                    sender: row.get(0)?,
+                    reason: row.get(1)?,
+                    received_at: Timestamp::from_millis(row.get(2)?),
                 })
-                .map_err(StoreError::from)?;
-            Ok(rows.collect::<Result<_, _>>().map_err(StoreError::from)?)
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
+}
+
+impl Session {
+    /// Tries those again whose sender could not be made out: that may have been the relay's passing trouble.
+    pub(super) async fn reopen(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
+        let since = clock::now().plus_days(-REOPEN_DAYS);
+        let kept = self.read(|connection| kept_since(connection, since))?;
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let (rows, entries): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        let arrivals = self.open_page(account, &SequencePage { entries }).await?;
+        let done = self.write(|tx| {
+            let mut done = SyncReport::default();
+            for (row, arrival) in rows.iter().zip(&arrivals) {
+                let is_there = tx.execute(
+                    "DELETE FROM unopened WHERE rowid = ?1 AND ?2",
+                    params![row, arrival.is_opened()],
+                )?;
+                // Another process may have opened it meanwhile.
+                if is_there > 0 {
+                    arrival.store(tx, &mut done)?;
+                }
+            }
+            Ok(done)
+        })?;
+        report.add(&SyncReport {
+            waiting: report.waiting,
+            ..done
+        });
+        Ok(())
+    }
+}
+
+/// The entries that are worth another try, oldest first.
+fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Entry)>, Error> {
+    let mut select = connection.prepare_cached(
+        "SELECT rowid, entry, payload FROM unopened WHERE reason IN (?1, ?2) AND received_at > ?3 ORDER BY rowid LIMIT ?4",
+    )?;
+    let passing = [Reason::KeysUnverified, Reason::SenderUnknown].map(Reason::code);
+    let [first, second] = passing;
+    let rows = select.query_map(params![first, second, since.as_millis(), REOPEN_AT_ONCE], |row| {
+        let (body, payload): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
+        let entry = Entry {
+            number: 0,
+            digest: Digest::of(&[&body]),
+            body: Some(body.into()),
+            payload: Some(payload.into()),
+        };
+        Ok((row.get(0)?, entry))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Keeps an entry as it came.
@@ -101,13 +157,12 @@ pub(super) fn keep(
         "INSERT INTO unopened (sender, id, entry, payload, reason, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             from.map_or("", |(sender, _)| sender.as_str()),
-            from.map_or(&[][..], |(_, id)| id.as_bytes().as_slice()),
+            from.map_or(&[][..], |(_, id)| id.as_bytes()),
             entry.body.as_deref().map_or(&[][..], Vec::as_slice),
             entry.payload.as_deref().map_or(&[][..], Vec::as_slice),
             reason.code(),
-            Timestamp::now().as_millis(),
+            clock::now().as_millis(),
         ],
-    )
-    .map_err(StoreError::from)?;
+    )?;
     Ok(())
 }

@@ -71,6 +71,7 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
                 Ok(_) | Err(Error::AlreadyEnrolled) => {}
                 Err(error) => return Err(error.into()),
             }
+            phone.phrase_shown()?;
         }
         ["send", to, subject, size] => {
             if find(&phone, Folder::Sent, subject)?.is_none() {

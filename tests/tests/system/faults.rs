@@ -68,6 +68,9 @@ async fn an_enrolment_whose_reply_was_lost_is_gone_on_with() {
     assert!(nurse.enrol(&who, &code).await.unwrap_err().is_retryable());
     let phrase = nurse.enrol(&who, &code).await.unwrap();
     assert_eq!(phrase.words().split_whitespace().count(), 12);
+    let again = nurse.enrol(&who, &code).await.unwrap();
+    assert_eq!(again.words(), phrase.words(), "until it was shown, it is given again");
+    nurse.phrase_shown().unwrap();
     assert!(matches!(nurse.enrol(&who, &code).await, Err(Error::AlreadyEnrolled)));
     nurse.sync().await.unwrap();
 }
