@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use protocol::address::Address;
 
-use crate::language::{Language, chosen, say};
+use crate::language::{self, Language, chosen, say};
 
 /// Everything that stands on the command line.
 #[derive(Parser)]
@@ -25,10 +25,10 @@ use crate::language::{Language, chosen, say};
     propagate_version = false
 )]
 pub(crate) struct Arguments {
-    #[arg(long, global = true, value_enum, value_name = "LANG", help = say(
+    #[arg(long, global = true, value_parser = language::of_code, value_name = "LANG", help = say(
         "Language of all texts: en or fr [default: the locale's]",
         "Langue de tous les textes : en ou fr [par défaut : celle du système]"
-    ), hide_possible_values = true)]
+    ))]
     pub(crate) lang: Option<Language>,
     #[arg(long, global = true, help = say(
         "Answer in JSON, errors included",
@@ -464,7 +464,7 @@ pub(crate) fn usage_problem(error: &clap::Error) -> String {
         let missing = say("Name a command.", "Nommez une commande.");
         return format!("pli: [usage] {missing}\n\n{text}");
     }
-    if chosen() == Language::En {
+    if chosen() == Language::English {
         return format!("pli: [usage] {text}");
     }
     let of = |kind| match error.get(kind) {
@@ -489,7 +489,7 @@ pub(crate) fn usage_problem(error: &clap::Error) -> String {
 }
 
 fn localised(command: clap::Command) -> clap::Command {
-    if chosen() == Language::En {
+    if chosen() == Language::English {
         return command;
     }
     let template = if command.has_subcommands() {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::language::{Language, chosen, say, tell};
+use crate::language::{chosen, say, tell};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -97,10 +97,7 @@ impl Failure {
                 "Non envoyé en raison des avertissements ci-dessus. Corrigez le courrier, ou répétez la commande avec --yes.",
             )
             .to_owned(),
-            Self::Core(error) => error.message(match chosen() {
-                Language::En => pli_core::Language::English,
-                Language::Fr => pli_core::Language::French,
-            }),
+            Self::Core(error) => error.message(chosen()),
             Self::DemoProcess { what, said } => tell!(
                 "The process `{what}` of the demonstration failed. It said: {said}",
                 "Le processus `{what}` de la démonstration a échoué. Il a dit : {said}"

@@ -138,7 +138,7 @@ fn told(checked: &Checked) -> String {
 /// What the reader says of a file that is no HPRIM document.
 pub(crate) fn refusal(error: hprim::HprimError) -> String {
     match chosen() {
-        Language::En => {
+        Language::English => {
             let text = error.to_string();
             let mut letters = text.chars();
             letters
@@ -146,7 +146,7 @@ pub(crate) fn refusal(error: hprim::HprimError) -> String {
                 .map(|first| first.to_uppercase().chain(letters).collect::<String>() + ".")
                 .unwrap_or_default()
         }
-        Language::Fr => error.in_french().to_owned(),
+        Language::French => error.in_french().to_owned(),
     }
 }
 

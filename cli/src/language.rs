@@ -4,52 +4,38 @@
 use std::ffi::OsString;
 use std::sync::OnceLock;
 
-use clap::ValueEnum;
+pub(crate) use pli_core::Language;
 
 static CHOSEN: OnceLock<Language> = OnceLock::new();
 
-/// A language that this program speaks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Language {
-    /// English.
-    En,
-    /// French.
-    Fr,
-}
-
-impl Language {
-    /// Its code, as `--lang` takes it.
-    pub(crate) fn code(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::Fr => "fr",
-        }
-    }
-
-    fn from_locale(locale: Option<&str>) -> Self {
-        match locale {
-            Some(locale) if locale.to_ascii_lowercase().starts_with("fr") => Self::Fr,
-            _ => Self::En,
-        }
-    }
+/// The language of this code, as `--lang` takes it.
+pub(crate) fn of_code(code: &str) -> Result<Language, &'static str> {
+    Language::ALL
+        .into_iter()
+        .find(|language| language.code().eq_ignore_ascii_case(code))
+        .ok_or("it is en or fr")
 }
 
 /// Chooses the language for this process; it has to be known before the command line is parsed, for its help texts.
 pub(crate) fn choose(arguments: impl IntoIterator<Item = OsString>) -> Language {
     let asked = asked_for(arguments);
-    *CHOSEN.get_or_init(|| asked.unwrap_or_else(|| Language::from_locale(sys_locale::get_locale().as_deref())))
+    *CHOSEN.get_or_init(|| asked.unwrap_or_else(of_system))
+}
+
+fn of_system() -> Language {
+    sys_locale::get_locale().map_or(Language::English, |locale| Language::of_locale(&locale))
 }
 
 /// The language of this process.
 pub(crate) fn chosen() -> Language {
-    CHOSEN.get().copied().unwrap_or(Language::En)
+    CHOSEN.get().copied().unwrap_or(Language::English)
 }
 
 /// One of two texts.
 pub(crate) fn say<T>(english: T, french: T) -> T {
     match chosen() {
-        Language::En => english,
-        Language::Fr => french,
+        Language::English => english,
+        Language::French => french,
     }
 }
 
@@ -57,8 +43,8 @@ pub(crate) fn say<T>(english: T, french: T) -> T {
 macro_rules! tell {
     ($english:literal, $french:literal $(, $name:ident = $value:expr)* $(,)?) => {
         match $crate::language::chosen() {
-            $crate::language::Language::En => format!($english $(, $name = $value)*),
-            $crate::language::Language::Fr => format!($french $(, $name = $value)*),
+            $crate::language::Language::English => format!($english $(, $name = $value)*),
+            $crate::language::Language::French => format!($french $(, $name = $value)*),
         }
     };
 }
@@ -75,7 +61,7 @@ fn asked_for(arguments: impl IntoIterator<Item = OsString>) -> Option<Language> 
             None if argument == "--" => return None,
             None => continue,
         };
-        if let Some(language) = value.and_then(|value| Language::from_str(&value, true).ok()) {
+        if let Some(Ok(language)) = value.as_deref().map(of_code) {
             return Some(language);
         }
     }
@@ -92,17 +78,10 @@ mod tests {
 
     #[test]
     fn the_option_is_found_wherever_it_stands() {
-        assert_eq!(asked("pli mail list --lang fr --json"), Some(Language::Fr));
-        assert_eq!(asked("pli --lang=EN mail list"), Some(Language::En));
+        assert_eq!(asked("pli mail list --lang fr --json"), Some(Language::French));
+        assert_eq!(asked("pli --lang=EN mail list"), Some(Language::English));
         assert_eq!(asked("pli mail list"), None);
         assert_eq!(asked("pli mail list --lang de"), None);
         assert_eq!(asked("pli mail send -- --lang fr"), None);
-    }
-
-    #[test]
-    fn the_locale_decides_otherwise() {
-        assert_eq!(Language::from_locale(Some("fr-FR")), Language::Fr);
-        assert_eq!(Language::from_locale(Some("de-DE")), Language::En);
-        assert_eq!(Language::from_locale(None), Language::En);
     }
 }

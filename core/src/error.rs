@@ -7,15 +7,7 @@ use thiserror::Error;
 use crate::hprim::HprimError;
 use crate::mime::MimeError;
 use crate::store::StoreError;
-
-/// The language of a message to a person.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Language {
-    /// English.
-    English,
-    /// French.
-    French,
-}
+use crate::text::Language;
 
 /// Any failure of the core. What is inside is for logs of a developer's machine; show [`Error::message`] to people.
 #[derive(Debug, Error)]

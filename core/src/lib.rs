@@ -15,12 +15,14 @@ mod net;
 mod session;
 pub mod store;
 mod sync;
+mod text;
 
 pub use account::enrol::RecoveryPhrase;
-pub use error::{Error, Language};
+pub use error::Error;
 pub use mail::compose::{Draft, SendWarning};
 pub use mail::list::{AttachmentView, Delivery, DeliveryState, Folder, MessageView, Summary};
 pub use net::Patience;
 pub use session::{Config, Session};
 pub use sync::SyncReport;
-pub use sync::unopened::Unopened;
+pub use sync::unopened::{Reason as UnopenedReason, Unopened};
+pub use text::Language;

@@ -117,7 +117,7 @@ pub(super) struct Letters {
 /// The letters, in the chosen language.
 pub(super) fn letters() -> Letters {
     match chosen() {
-        Language::En => Letters {
+        Language::English => Letters {
             finding: Letter {
                 subject: "Swollen legs since Sunday",
                 text: "Both ankles are swollen and she is breathless at night.\nWeight up 3 kg in a week; blood pressure 158/92, pulse 104, irregular.",
@@ -138,7 +138,7 @@ pub(super) fn letters() -> Letters {
             result_subject: "Laboratory result of this morning",
             welcome: "Well received, and filed in the record. Thank you.",
         },
-        Language::Fr => Letters {
+        Language::French => Letters {
             finding: Letter {
                 subject: "Jambes gonflées depuis dimanche",
                 text: "Les deux chevilles sont gonflées, elle est essoufflée la nuit.\nTrois kilos de plus en une semaine ; tension 158/92, pouls 104, irrégulier.",

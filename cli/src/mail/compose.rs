@@ -14,11 +14,9 @@ use crate::arguments::{Content, Send};
 use crate::failure::Failure;
 use crate::files;
 use crate::home::Home;
-use crate::language::{say, tell};
+use crate::language::{chosen, say, tell};
 use crate::patient;
 use crate::screen::{self, Screen};
-
-use super::view::state_name;
 
 /// How long the directory is waited for before the mail is queued without having asked it.
 const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
@@ -38,7 +36,7 @@ struct Queued {
 #[derive(Serialize)]
 struct WarningLine {
     code: &'static str,
-    message: &'static str,
+    message: String,
 }
 
 /// Sends a new mail, or keeps it as a draft.
@@ -157,7 +155,7 @@ async fn post(session: &Session, draft: &Draft, yes: bool, screen: Screen) -> Re
                 "Le courrier {number} attend sur ce téléphone ; il part au prochain `pli sync` ou `pli watch`."
             )
         } else {
-            let state = state_name(state);
+            let state = state.text(chosen());
             tell!(
                 "Mail {number}: {state}. `pli mail show {number}` says for whom; `pli mail retry {number}` tries again.",
                 "Courrier {number} : {state}. `pli mail show {number}` dit pour qui ; `pli mail retry {number}` réessaie."
@@ -227,34 +225,11 @@ fn media_type(name: &str) -> &'static str {
     }
 }
 
-fn warning_text(warning: SendWarning) -> &'static str {
+fn warning_text(warning: SendWarning) -> String {
+    let text = warning.text(chosen());
     match warning {
-        SendWarning::AttachmentInsteadOfText => say(
-            "A text is attached as a file: in the body it would reach the patient's record.",
-            "Un texte est joint en fichier : dans le corps, il irait au dossier du patient.",
-        ),
-        SendWarning::BirthDateMissing => say(
-            "The patient's birth date is missing or lies in the future: the mail cannot be filed.",
-            "La date de naissance du patient manque ou est dans le futur : le courrier ne pourra pas être classé.",
-        ),
-        SendWarning::PatientMissing => say(
-            "No patient is named: the correspondent's software cannot file the mail. Name one by --patient.",
-            "Aucun patient n'est nommé : le logiciel du correspondant ne pourra pas classer le courrier. Nommez-le par --patient.",
-        ),
-        SendWarning::PatientNameMissing => say(
-            "The patient's surname or first name is missing: the mail cannot be filed.",
-            "Le nom ou le prénom du patient manque : le courrier ne pourra pas être classé.",
-        ),
-        SendWarning::SeveralRecipients => say(
-            "It goes to several people: each must care for this patient.",
-            "Il part vers plusieurs personnes : chacune doit prendre en charge ce patient.",
-        ),
-        SendWarning::SubjectMissing => say("It has no subject.", "Il n'a pas d'objet."),
-        SendWarning::TooLarge => say(
-            "It is larger than 900 KB and will be refused: send less.",
-            "Il dépasse 900 Ko et sera refusé : envoyez moins.",
-        ),
-        other => other.code(),
+        SendWarning::PatientMissing => format!("{text} {}", say("Name one by --patient.", "Nommez-le par --patient.")),
+        _ => text.to_owned(),
     }
 }
 

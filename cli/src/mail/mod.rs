@@ -12,7 +12,7 @@ use crate::arguments::{FolderName, MailCommand, Phone, Switch, Which};
 use crate::failure::Failure;
 use crate::files;
 use crate::home::Home;
-use crate::language::say;
+use crate::language::{chosen, say};
 use crate::screen::{self, Screen};
 
 pub(crate) use view::MailLine;
@@ -177,7 +177,14 @@ fn unopened(phone: &Phone, screen: Screen) -> Result<(), Failure> {
     let kept = Home::find(phone.home.as_deref())?.session()?.unopened()?;
     let rows: Vec<serde_json::Value> = kept
         .iter()
-        .map(|one| json!({ "sender": one.sender, "reason": one.reason, "received_at": one.received_at.to_string() }))
+        .map(|one| {
+            json!({
+                "sender": one.sender,
+                "reason": one.reason.code(),
+                "message": one.reason.text(chosen()),
+                "received_at": one.received_at.to_string(),
+            })
+        })
         .collect();
     screen.answer(&json!({ "unopened": rows }), |_| {
         if kept.is_empty() {
@@ -192,13 +199,13 @@ fn unopened(phone: &Phone, screen: Screen) -> Result<(), Failure> {
             .map(|one| {
                 vec![
                     view::local_time(one.received_at),
-                    one.reason.clone(),
                     one.sender.clone(),
+                    one.reason.text(chosen()).to_owned(),
                 ]
             })
             .collect();
         screen::table(
-            &say(["Received", "Reason", "Sender"], ["Reçu", "Raison", "Expéditeur"]),
+            &say(["Received", "Sender", "Reason"], ["Reçu", "Expéditeur", "Raison"]),
             &rows,
         )
     })

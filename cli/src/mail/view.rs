@@ -6,7 +6,7 @@ use protocol::time::Timestamp;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::language::{say, tell};
+use crate::language::{chosen, say, tell};
 use crate::screen::table;
 
 /// A mail in a list.
@@ -65,7 +65,7 @@ impl MailLine {
 
     fn status(&self) -> &'static str {
         match self.delivery {
-            Some(state) => state_name(state),
+            Some(state) => state.text(chosen()),
             None if self.handled => say("handled", "traité"),
             None if self.read => say("read", "lu"),
             None => say("new", "nouveau"),
@@ -196,7 +196,7 @@ impl MailShown {
             ));
         }
         for one in &self.deliveries {
-            let (state, at) = (state_name(one.delivery), local_time(one.at));
+            let (state, at) = (one.delivery.text(chosen()), local_time(one.at));
             head.push((say("State", "État"), format!("{}: {state}, {at}", one.address)));
         }
         let mut text = String::new();
@@ -208,23 +208,6 @@ impl MailShown {
         text.push('\n');
         text.push_str(self.text.trim_end());
         text
-    }
-}
-
-/// A state of delivery, in the person's words.
-pub(super) fn state_name(state: DeliveryState) -> &'static str {
-    match state {
-        DeliveryState::Queued => say("waiting here", "en attente ici"),
-        DeliveryState::Sent => say("sent", "envoyé"),
-        DeliveryState::Available => say("available", "à disposition"),
-        DeliveryState::Retrieved => say("retrieved", "relevé"),
-        DeliveryState::Read => say("read", "lu"),
-        DeliveryState::Handled => say("handled", "traité"),
-        DeliveryState::Unreachable => say("not reachable", "non joignable"),
-        DeliveryState::Withdrawn => say("withdrawn", "repris"),
-        DeliveryState::Expired => say("expired", "expiré"),
-        DeliveryState::Refused => say("refused", "refusé"),
-        other => other.as_str(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use protocol::sequence::{Entry, SequencePage};
 use protocol::{Address, Digest, MessageId, Timestamp};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, Transaction, params};
 
 use super::SyncReport;
@@ -17,7 +18,8 @@ const REOPEN_AT_ONCE: u32 = 16;
 
 /// Why an envelope was not opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Reason {
+#[non_exhaustive]
+pub enum Reason {
     /// The key does not open it.
     CannotOpen,
     /// The sender's identity is another than the pinned one.
@@ -37,7 +39,20 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    const fn code(self) -> &'static str {
+    const ALL: [Self; 8] = [
+        Self::CannotOpen,
+        Self::IdentityChanged,
+        Self::KeysUnverified,
+        Self::Malformed,
+        Self::NoPrekey,
+        Self::OtherRecipient,
+        Self::SenderUnknown,
+        Self::WrongSignature,
+    ];
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
         match self {
             Self::CannotOpen => "cannot-open",
             Self::IdentityChanged => "identity-changed",
@@ -51,13 +66,21 @@ impl Reason {
     }
 }
 
+impl FromSql for Reason {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let code = value.as_str()?;
+        let known = Self::ALL.into_iter().find(|reason| reason.code() == code);
+        known.ok_or(FromSqlError::InvalidType)
+    }
+}
+
 /// An envelope that is kept sealed.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Unopened {
     /// Who it says it is from; empty when even that cannot be read.
     pub sender: String,
-    /// Why it was not opened: a stable code.
-    pub reason: String,
+    /// Why it was not opened.
+    pub reason: Reason,
     /// When it came, by this phone's clock.
     pub received_at: Timestamp,
 }

@@ -78,7 +78,12 @@ async fn a_sender_whose_keys_do_not_verify_or_are_gone_is_kept_sealed() {
         nurse.sync().await.unwrap();
         say(&place, edit);
         gp.sync().await.unwrap();
-        let kept: Vec<_> = gp.unopened().unwrap().into_iter().map(|kept| kept.reason).collect();
+        let kept: Vec<_> = gp
+            .unopened()
+            .unwrap()
+            .into_iter()
+            .map(|kept| kept.reason.code())
+            .collect();
         assert_eq!(kept, [reason]);
         assert_eq!(inbox(&gp), ["Lisible"]);
     }

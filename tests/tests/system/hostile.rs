@@ -19,7 +19,7 @@ async fn is_kept_and_holds_nothing_up(place: &Place, reason: &str) {
         .unopened()
         .unwrap()
         .into_iter()
-        .map(|unopened| unopened.reason)
+        .map(|unopened| unopened.reason.code())
         .collect();
     assert_eq!(reasons, [reason]);
     assert_eq!(inbox(&gp), ["Honnête"]);
