@@ -277,10 +277,11 @@ pub(crate) enum MailCommand {
     Retry(Which),
     #[command(about = say("Write a mail to a file, for other software", "Écrire un courrier dans un fichier, pour un autre logiciel"),
         after_help = examples(&[
-            "pli mail export 3 --eml --output mail.eml", "pli mail export 3 --hprim --output result.hpr",
+            "pli mail export 3 --eml --output mail.eml",
             "pli mail export 3 --attachments --output photos",
+            "pli hprim export 3 --output result.hpr",
         ]))]
-    #[command(group = ArgGroup::new("format").required(true).args(["attachments", "eml", "hprim"]))]
+    #[command(group = ArgGroup::new("format").required(true).args(["attachments", "eml"]))]
     Export {
         #[command(flatten)]
         which: Which,
@@ -288,8 +289,6 @@ pub(crate) enum MailCommand {
         attachments: bool,
         #[arg(long, help = say("As an Internet message (RFC 5322)", "Comme message Internet (RFC 5322)"))]
         eml: bool,
-        #[arg(long, help = say("As HPRIM text, byte for byte as it arrived", "Comme texte HPRIM, octet pour octet tel qu'il est arrivé"))]
-        hprim: bool,
         #[arg(long, value_name = "FILE", help = say(
             "File to write, - for standard output; folder for attachments",
             "Fichier à écrire, - pour la sortie standard ; dossier pour les pièces jointes"

@@ -35,20 +35,14 @@ pub(crate) async fn mail(command: MailCommand, screen: Screen) -> Result<(), Fai
         MailCommand::Export {
             which,
             attachments,
-            eml,
-            hprim: _,
+            eml: _,
             output,
         } => {
             let session = of(&which)?;
             if attachments {
                 return save_attachments(&session, which.number, &output, screen);
             }
-            let bytes = if eml {
-                session.export_eml(which.number)?
-            } else {
-                session.export_hprim(which.number)?
-            };
-            files::write(&output, &bytes)
+            files::write(&output, &session.export_eml(which.number)?)
         }
         MailCommand::Forward { which, to, content } => {
             let session = of(&which)?;

@@ -33,7 +33,7 @@ fn a_result_goes_in_at_one_end_and_comes_out_at_the_other_byte_for_byte() {
     assert!(status.success());
     assert_eq!(fs::read(&exported).unwrap(), bytes);
     let output = scene
-        .on(GP, &["mail", "export", &number, "--hprim", "--output", "-"])
+        .on(GP, &["hprim", "export", &number, "--output", "-"])
         .output()
         .unwrap();
     assert_eq!(output.stdout, bytes);
