@@ -18,7 +18,7 @@ mod sync;
 mod text;
 
 pub use account::enrol::RecoveryPhrase;
-pub use error::Error;
+pub use error::{DraftError, Error, KeysError, NetworkError, ServerError};
 pub use mail::compose::{Draft, SendWarning};
 pub use mail::list::{AttachmentView, Delivery, DeliveryState, Folder, MessageView, Summary};
 pub use net::Patience;

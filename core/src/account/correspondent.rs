@@ -10,7 +10,7 @@ use protocol::{Address, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::Account;
-use crate::error::Error;
+use crate::error::{Error, KeysError};
 use crate::session::Session;
 
 /// What this phone knows of an account after asking the relay.
@@ -23,8 +23,8 @@ pub(crate) enum Known {
     },
     /// The relay names another identity than the pinned one.
     Changed,
-    /// What the relay says of it does not hold: a stable code says how. That is nobody else's trouble.
-    Unverified(&'static str),
+    /// What the relay says of it does not hold. That is nobody else's trouble.
+    Unverified(KeysError),
 }
 
 /// The account as this phone knows it, without asking.
@@ -70,7 +70,7 @@ impl Session {
             if !all_verify {
                 // Whose they were is as little known as the rest: nobody may be taken for not enrolled.
                 for address in asked {
-                    known.entry(address).or_insert(Known::Unverified("keys-unverified"));
+                    known.entry(address).or_insert(Known::Unverified(KeysError::Unverified));
                 }
             }
             Ok(known)
@@ -89,12 +89,12 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
             return Ok(Known::Changed);
         }
         Some(pinned) if pinned.list_version() > account.list_version() => {
-            return Ok(Known::Unverified("relay-behind"));
+            return Ok(Known::Unverified(KeysError::RelayBehind));
         }
         Some(pinned)
             if pinned.list_version() == account.list_version() && pinned.list_digest() != account.list_digest() =>
         {
-            return Ok(Known::Unverified("relay-forked"));
+            return Ok(Known::Unverified(KeysError::RelayForked));
         }
         _ => {}
     }
@@ -113,7 +113,7 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
     for handed in &keys.prekeys {
         let newest = newest_batch(tx, handed.device.as_bytes())?;
         let Ok(prekey) = handed.verify(&account, newest, now) else {
-            return Ok(Known::Unverified("prekeys-unverified"));
+            return Ok(Known::Unverified(KeysError::PrekeysUnverified));
         };
         record_batch(tx, handed.device.as_bytes(), prekey.id.batch)?;
         prekeys.push(prekey);

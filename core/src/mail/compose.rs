@@ -12,7 +12,7 @@ use super::list;
 use crate::account::Account;
 use crate::clock;
 use crate::crash::crash_point;
-use crate::error::Error;
+use crate::error::{DraftError, Error};
 use crate::hprim::{self, Document, HeaderProblem, Party, Patient};
 use crate::mime::{self, Attachment, Letter};
 use crate::session::Session;
@@ -142,7 +142,7 @@ impl Session {
         let letter = letter(&account.address, draft, id, now)?;
         let content = mime::compose(&letter);
         if content.len() > limits::MAIL_BYTES {
-            return Err(Error::Draft("too-large"));
+            return Err(DraftError::TooLarge.into());
         }
         let rowid = self.write(|tx| {
             drop_kept(tx, draft)?;
@@ -327,15 +327,15 @@ fn host_of(address: &Address) -> &str {
 
 fn check_recipients(own: &Address, to: &[Address]) -> Result<(), Error> {
     if to.is_empty() {
-        return Err(Error::Draft("no-recipient"));
+        return Err(DraftError::NoRecipient.into());
     }
     if to.len() > limits::RECIPIENTS {
-        return Err(Error::Draft("too-many-recipients"));
+        return Err(DraftError::TooManyRecipients.into());
     }
     let mut seen = vec![own];
     for address in to {
         if seen.contains(&address) {
-            return Err(Error::Draft("recipient-twice"));
+            return Err(DraftError::RecipientTwice.into());
         }
         seen.push(address);
     }

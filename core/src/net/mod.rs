@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 use crate::account::Account;
 use crate::clock::RelayClock;
-use crate::error::Error;
+use crate::error::{Error, NetworkError, ServerError};
 use token::Tokens;
 
 /// A request that got no answer after this long, or an answer that stood still for as long, is given up and repeated
@@ -72,7 +72,7 @@ impl Relay {
     pub(crate) fn new(server: &str, ca: Option<&Path>, patience: Patience) -> Result<Self, Error> {
         let base = server.trim_end_matches('/').to_owned();
         if !base.starts_with("https://") {
-            return Err(Error::Server("server-not-https"));
+            return Err(ServerError::NotHttps.into());
         }
         let tls = client_config(ca)?;
         let mut http_tls = tls.clone();
@@ -87,7 +87,7 @@ impl Relay {
             .http2_keep_alive_timeout(patience.dead_after)
             .http2_keep_alive_while_idle(true)
             .build()
-            .map_err(|_| Error::Server("server-unusable"))?;
+            .map_err(|_| ServerError::Unusable)?;
         Ok(Self {
             patience,
             base,
@@ -199,7 +199,7 @@ impl Relay {
                 .timeout(patience.saturating_add(transfer_time(limits::PAGE_BYTES_MAX)))
         };
         let head = timeout(patience, self.authorised(account, request));
-        binary(head.await.map_err(|_| Error::Network("timeout"))??).await
+        binary(head.await.map_err(|_| NetworkError::Timeout)??).await
     }
 
     pub(crate) async fn acknowledge(&self, account: &Account, cursor: Cursor) -> Result<(), Error> {
@@ -233,10 +233,10 @@ impl Relay {
             json(send(self.request(Method::POST, path::CHALLENGES).json(&request)).await?).await?;
         let bytes = BASE64
             .decode(answer.challenge.as_bytes())
-            .map_err(|_| Error::Network("answer-unreadable"))?;
+            .map_err(|_| NetworkError::AnswerUnreadable)?;
         let challenge: Challenge = cbor::decode(&bytes)?;
         if challenge.server != account.server || challenge.device != account.device {
-            return Err(Error::Server("server-renamed"));
+            return Err(ServerError::Renamed.into());
         }
         self.clock
             .heard(challenge.expires_at.plus_seconds(-limits::CHALLENGE_SECONDS));
@@ -261,10 +261,10 @@ fn client_config(ca: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
     let mut roots = rustls::RootCertStore::empty();
     match ca {
         Some(file) => {
-            let certificates = CertificateDer::pem_file_iter(file).map_err(|_| Error::Server("ca-unreadable"))?;
+            let certificates = CertificateDer::pem_file_iter(file).map_err(|_| ServerError::CaUnreadable)?;
             for certificate in certificates {
-                let certificate = certificate.map_err(|_| Error::Server("ca-unreadable"))?;
-                roots.add(certificate).map_err(|_| Error::Server("ca-unreadable"))?;
+                let certificate = certificate.map_err(|_| ServerError::CaUnreadable)?;
+                roots.add(certificate).map_err(|_| ServerError::CaUnreadable)?;
             }
         }
         None => {
@@ -272,12 +272,12 @@ fn client_config(ca: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
         }
     }
     if roots.is_empty() {
-        return Err(Error::Server("ca-empty"));
+        return Err(ServerError::CaEmpty.into());
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|_| Error::Server("tls-unusable"))?
+        .map_err(|_| ServerError::TlsUnusable)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(config)
@@ -302,14 +302,14 @@ async fn send(request: RequestBuilder) -> Result<Response, Error> {
     }
     // Something between here and the relay answered: it says nothing about what the relay did.
     Err(Error::Network(match status {
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => "proxy-authentication",
-        _ => "answer-unexpected",
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => NetworkError::ProxyAuthentication,
+        _ => NetworkError::AnswerUnexpected,
     }))
 }
 
 async fn json<T: DeserializeOwned>(answer: Response) -> Result<T, Error> {
     let body = bytes(answer, JSON_BYTES).await?;
-    serde_json::from_slice(&body).map_err(|_| Error::Network("answer-unreadable"))
+    serde_json::from_slice(&body).map_err(|_| NetworkError::AnswerUnreadable.into())
 }
 
 async fn binary<T: Format>(answer: Response) -> Result<T, Error> {
@@ -323,12 +323,12 @@ async fn bytes(mut answer: Response, limit: usize) -> Result<Vec<u8>, Error> {
     loop {
         let part = timeout(ANSWER_TIMEOUT, answer.chunk())
             .await
-            .map_err(|_| Error::Network("timeout"))?;
+            .map_err(|_| NetworkError::Timeout)?;
         let Some(part) = part.map_err(|error| network_error(&error))? else {
             return Ok(body);
         };
         if body.len().saturating_add(part.len()) > limit {
-            return Err(Error::Network("answer-too-large"));
+            return Err(NetworkError::AnswerTooLarge.into());
         }
         body.extend_from_slice(&part);
     }
@@ -348,13 +348,13 @@ fn transfer_time(bytes: usize) -> Duration {
 
 fn network_error(error: &reqwest::Error) -> Error {
     Error::Network(if error.is_timeout() {
-        "timeout"
+        NetworkError::Timeout
     } else if is_certificate(error) {
-        "certificate-refused"
+        NetworkError::CertificateRefused
     } else if error.is_connect() {
-        "unreachable-relay"
+        NetworkError::Unreachable
     } else {
-        "connection-lost"
+        NetworkError::ConnectionLost
     })
 }
 

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
 use super::{CONNECT_TIMEOUT, Patience, Relay};
 use crate::account::Account;
-use crate::error::Error;
+use crate::error::{Error, NetworkError, ServerError};
 
 /// An open stream.
 pub(crate) struct Stream {
@@ -27,7 +27,7 @@ pub(crate) struct Stream {
 }
 
 impl Relay {
-    /// Opens the stream after `cursor`. `stream-refused` means that something on the way takes no upgrade to it.
+    /// Opens the stream after `cursor`. [`NetworkError::StreamRefused`] means that something on the way takes no upgrade to it.
     pub(crate) async fn stream(&self, account: &Account, cursor: Cursor) -> Result<Stream, Error> {
         let token = self.token(account).await?;
         let authority = self.base.strip_prefix("https://").unwrap_or(&self.base);
@@ -37,9 +37,7 @@ impl Relay {
             cursor.number,
             cursor.hash
         );
-        let mut request = url
-            .into_client_request()
-            .map_err(|_| Error::Server("server-unusable"))?;
+        let mut request = url.into_client_request().map_err(|_| ServerError::Unusable)?;
         let host = request
             .uri()
             .host()
@@ -47,22 +45,22 @@ impl Relay {
             .trim_matches(['[', ']'])
             .to_owned();
         let port = request.uri().port_u16().unwrap_or(443);
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.as_str()))
-            .map_err(|_| Error::Network("answer-unreadable"))?;
+        let mut bearer =
+            HeaderValue::from_str(&format!("Bearer {}", token.as_str())).map_err(|_| NetworkError::AnswerUnreadable)?;
         bearer.set_sensitive(true);
         request.headers_mut().insert("authorization", bearer);
 
         let connecting = async {
             let tcp = TcpStream::connect((host.as_str(), port))
                 .await
-                .map_err(|_| Error::Network("unreachable-relay"))?;
-            tcp.set_nodelay(true).map_err(|_| Error::Network("connection-lost"))?;
-            let name = ServerName::try_from(host.clone()).map_err(|_| Error::Server("server-unusable"))?;
+                .map_err(|_| NetworkError::Unreachable)?;
+            tcp.set_nodelay(true).map_err(|_| NetworkError::ConnectionLost)?;
+            let name = ServerName::try_from(host.clone()).map_err(|_| ServerError::Unusable)?;
             let connector = tokio_rustls::TlsConnector::from(self.tls.clone());
             let tls = connector
                 .connect(name, tcp)
                 .await
-                .map_err(|_| Error::Network("unreachable-relay"))?;
+                .map_err(|_| NetworkError::Unreachable)?;
             let config = WebSocketConfig::default()
                 .max_message_size(Some(limits::PAGE_BYTES_MAX))
                 .max_frame_size(Some(limits::PAGE_BYTES_MAX));
@@ -73,8 +71,8 @@ impl Relay {
                     SocketError::Http(answer) if answer.status() == StatusCode::UNAUTHORIZED => {
                         Error::Relay(Code::TokenRefused)
                     }
-                    SocketError::Http(_) => Error::Network("stream-refused"),
-                    _ => Error::Network("connection-lost"),
+                    SocketError::Http(_) => NetworkError::StreamRefused.into(),
+                    _ => NetworkError::ConnectionLost.into(),
                 })
         };
         match timeout(CONNECT_TIMEOUT, connecting).await {
@@ -88,7 +86,7 @@ impl Relay {
                 }
                 Err(error)
             }
-            Err(_) => Err(Error::Network("timeout")),
+            Err(_) => Err(NetworkError::Timeout.into()),
         }
     }
 }
@@ -104,17 +102,17 @@ impl Stream {
                 self.patience.ping_after
             };
             match timeout(patience, self.socket.next()).await {
-                Err(_) if pinged => return Err(Error::Network("line-dead")),
+                Err(_) if pinged => return Err(NetworkError::LineDead.into()),
                 Err(_) => {
                     pinged = true;
                     let ping = self.socket.send(Message::Ping(Vec::new().into()));
                     match timeout(self.patience.dead_after, ping).await {
                         Ok(Ok(())) => {}
-                        _ => return Err(Error::Network("line-dead")),
+                        _ => return Err(NetworkError::LineDead.into()),
                     }
                 }
                 Ok(Some(Ok(Message::Binary(page)))) => return Ok(cbor::decode(&page)?),
-                Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return Err(Error::Network("connection-lost")),
+                Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return Err(NetworkError::ConnectionLost.into()),
                 Ok(Some(Ok(_))) => pinged = false,
             }
         }
@@ -125,7 +123,7 @@ impl Stream {
         let sending = self.socket.send(Message::Binary(cbor::encode(&cursor).into()));
         match timeout(self.patience.dead_after, sending).await {
             Ok(Ok(())) => Ok(()),
-            _ => Err(Error::Network("connection-lost")),
+            _ => Err(NetworkError::ConnectionLost.into()),
         }
     }
 }

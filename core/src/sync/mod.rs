@@ -54,11 +54,6 @@ impl SyncReport {
     }
 }
 
-/// Whether the relay was not even reached: nothing else will be either.
-fn is_line_down(code: &str) -> bool {
-    matches!(code, "unreachable-relay" | "certificate-refused")
-}
-
 impl Session {
     /// Sends what is due and takes in all that waits.
     ///
@@ -71,7 +66,7 @@ impl Session {
         let mut report = SyncReport::default();
         // What one row of the outbox could not do keeps nothing from coming in.
         let pushed = match self.push(&account, &mut report).await {
-            Err(error @ Error::Network(code)) if !is_line_down(code) => Err(error),
+            Err(error @ Error::Network(reason)) if !reason.is_line_down() => Err(error),
             Err(error) => return Err(error),
             Ok(()) => Ok(()),
         };

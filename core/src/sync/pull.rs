@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, params};
 use super::SyncReport;
 use crate::account::Account;
 use crate::crash::crash_point;
-use crate::error::Error;
+use crate::error::{Error, NetworkError};
 use crate::session::Session;
 use crate::store::StoreError;
 
@@ -32,7 +32,7 @@ impl Session {
             let cursor = self.take_in(account, &page, report).await?;
             if cursor == before {
                 // It was asked for what comes after the cursor, and would be asked so without end.
-                return Err(Error::Network("sequence-stuck"));
+                return Err(NetworkError::SequenceStuck.into());
             }
             self.acknowledge(account, cursor).await?;
             crash_point!("page-acknowledged");
@@ -64,7 +64,7 @@ impl Session {
                     continue;
                 }
                 if arrival.number != cursor.number.saturating_add(1) {
-                    return Err(Error::Network("sequence-gap"));
+                    return Err(NetworkError::SequenceGap.into());
                 }
                 arrival.store(tx, &mut done)?;
                 cursor = cursor.after(&arrival.digest);

@@ -20,7 +20,7 @@ use crate::account::Account;
 use crate::account::correspondent::Known;
 use crate::clock;
 use crate::crash::crash_point;
-use crate::error::Error;
+use crate::error::{DraftError, Error, KeysError};
 use crate::mail::delivery::{self, DeliveryState};
 use crate::session::Session;
 use crate::store::StoreError;
@@ -131,7 +131,7 @@ impl Session {
                     report.refused = report.refused.saturating_add(1);
                 }
                 // Nothing got through at all: that is the line's fault, not the row's.
-                Err(Error::Network(code)) if super::is_line_down(code) => return Err(Error::Network(code)),
+                Err(Error::Network(reason)) if reason.is_line_down() => return Err(reason.into()),
                 Err(error) => {
                     self.write(|tx| postpone(tx, &row))?;
                     match error {
@@ -237,7 +237,7 @@ impl Session {
                 (Err(error), Some(envelope)) if is_final(&error) => {
                     match self.relay.deposit(account, deposit(envelope, &[])?).await {
                         Ok(answer) => return self.write(|tx| settle(tx, row, &answer)).map(|()| true),
-                        Err(Error::Network(code)) => return Err(Error::Network(code)),
+                        Err(Error::Network(reason)) => return Err(reason.into()),
                         Err(_) => return Err(error),
                     }
                 }
@@ -301,8 +301,8 @@ impl Session {
                     audience.accounts.push(account);
                     audience.prekeys.extend(prekeys);
                 }
-                Some(Known::Changed) => return Err(Error::Draft("identity-changed")),
-                Some(Known::Unverified(code)) => return Err(Error::Keys(code)),
+                Some(Known::Changed) => return Err(DraftError::IdentityChanged.into()),
+                Some(Known::Unverified(reason)) => return Err(reason.into()),
                 None => {}
             }
         }
@@ -319,7 +319,7 @@ impl Session {
             .iter()
             .any(|prekey| !prekey.opens.contains(&envelope::VERSION))
         {
-            return Err(Error::Keys("correspondent-too-new"));
+            return Err(KeysError::CorrespondentTooNew.into());
         }
         Ok(audience)
     }

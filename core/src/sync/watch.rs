@@ -56,8 +56,8 @@ impl Session {
         match self.relay.stream(&account, self.cursor()?).await {
             Ok(stream) => self.follow(&account, stream, on_news).await,
             // The sync went through just now: it is the stream that the line does not take.
-            Err(Error::Network(code)) => {
-                tracing::info!(code, "no stream: polling for a while");
+            Err(Error::Network(reason)) => {
+                tracing::info!(code = reason.code(), "no stream: polling for a while");
                 *polls_left = POLLS_BEFORE_STREAM;
                 Ok(())
             }

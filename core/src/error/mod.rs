@@ -1,4 +1,7 @@
 //! What can go wrong, as a shell sees it: a stable code, whether trying again helps, and what the person can do.
+//! The causes within a kind are in `cause`, the store's in `store`.
+
+mod cause;
 
 use protocol::problem::Code;
 use protocol::{FormatError, address::AddressError, envelope::EnvelopeError, seal::SealError};
@@ -8,6 +11,8 @@ use crate::hprim::HprimError;
 use crate::mime::MimeError;
 use crate::store::StoreError;
 use crate::text::Language;
+
+pub use cause::{DraftError, KeysError, NetworkError, ServerError};
 
 /// Any failure of the core. What is inside is for logs of a developer's machine; show [`Error::message`] to people.
 #[derive(Debug, Error)]
@@ -21,7 +26,7 @@ pub enum Error {
     AlreadyEnrolled,
     /// The draft cannot be sent as it is.
     #[error("draft: {0}")]
-    Draft(&'static str),
+    Draft(#[from] DraftError),
     /// An envelope cannot be made.
     #[error("envelope: {0}")]
     Envelope(#[from] EnvelopeError),
@@ -33,7 +38,7 @@ pub enum Error {
     Hprim(#[from] HprimError),
     /// What the relay says of a correspondent does not hold, or is of a later version.
     #[error("keys: {0}")]
-    Keys(&'static str),
+    Keys(#[from] KeysError),
     /// The session is locked.
     #[error("the session is locked")]
     Locked,
@@ -42,7 +47,7 @@ pub enum Error {
     Mime(#[from] MimeError),
     /// The relay cannot be reached.
     #[error("network: {0}")]
-    Network(&'static str),
+    Network(#[from] NetworkError),
     /// There is no message with this number.
     #[error("no such message")]
     NoSuchMessage,
@@ -60,7 +65,7 @@ pub enum Error {
     Relay(Code),
     /// The address of the relay or its certificate authority cannot be used.
     #[error("server: {0}")]
-    Server(&'static str),
+    Server(#[from] ServerError),
     /// The mail is on its way out.
     #[error("still on its way out")]
     StillLeaving,
@@ -79,17 +84,20 @@ impl Error {
         match self {
             Self::Address(_) => "address-invalid",
             Self::AlreadyEnrolled => "already-enrolled-here",
+            Self::Draft(reason) => reason.code(),
             Self::Envelope(_) => "envelope-invalid",
             Self::Format(_) => "relay-answer-invalid",
             Self::Hprim(error) => error.code(),
+            Self::Keys(reason) => reason.code(),
             Self::Locked => "locked",
             Self::Mime(error) => error.code(),
+            Self::Network(reason) => reason.code(),
             Self::NoSuchMessage => "no-such-message",
             Self::NotEnrolled => "not-enrolled",
             Self::NotHprim => "not-hprim",
             Self::Random => "no-randomness",
             Self::Relay(code) => code.as_str(),
-            Self::Draft(code) | Self::Keys(code) | Self::Network(code) | Self::Server(code) => code,
+            Self::Server(reason) => reason.code(),
             Self::StillLeaving => "still-leaving",
             Self::Store(error) => error.code(),
             Self::TooLateToWithdraw => "too-late-to-withdraw",
@@ -130,7 +138,7 @@ impl Error {
                 "Ce téléphone est déjà inscrit : utilisez un autre dossier pour un autre compte.",
                 "This phone is enrolled already: use another folder for another account.",
             ),
-            Self::Draft(code) => draft_texts(code),
+            Self::Draft(reason) => reason.texts(),
             Self::Envelope(_) => (
                 "Ce message ne peut pas être mis sous pli : réduisez-le ou vérifiez les destinataires.",
                 "This message cannot be sealed: make it smaller or check the recipients.",
@@ -143,7 +151,7 @@ impl Error {
                 "Ce fichier n'est pas un document HPRIM lisible : vérifiez le fichier exporté par votre logiciel.",
                 "This file is not a readable HPRIM document: check what your software exported.",
             ),
-            Self::Keys(code) => keys_texts(code),
+            Self::Keys(reason) => reason.texts(),
             Self::Locked => (
                 "La session est verrouillée : déverrouillez-la.",
                 "The session is locked: unlock it.",
@@ -152,7 +160,7 @@ impl Error {
                 "Cette lettre n'est pas lisible ; elle est gardée telle quelle.",
                 "This letter cannot be read; it is kept as it is.",
             ),
-            Self::Network(code) => network_texts(code),
+            Self::Network(reason) => reason.texts(),
             Self::NoSuchMessage => (
                 "Aucun message ne porte ce numéro : affichez la liste pour le retrouver.",
                 "No message has this number: list the messages to find it.",
@@ -250,70 +258,6 @@ const fn relay_texts(code: Code) -> (&'static str, &'static str) {
         _ => (
             "Le relais a refusé ; rien n'est perdu. Prévenez l'opérateur si cela dure.",
             "The relay refused; nothing is lost. Tell the operator if it lasts.",
-        ),
-    }
-}
-
-const fn keys_texts(code: &str) -> (&'static str, &'static str) {
-    match code.as_bytes() {
-        b"correspondent-too-new" => (
-            "L'application d'un destinataire est plus récente que la vôtre : mettez la vôtre à jour.",
-            "A recipient's application is newer than yours: update yours.",
-        ),
-        _ => (
-            "Les clés d'un destinataire ne sont pas vérifiables ; son courrier attend, rien n'est perdu. Prévenez l'opérateur si cela dure.",
-            "A recipient's keys do not verify; their mail waits and nothing is lost. Tell the operator if it lasts.",
-        ),
-    }
-}
-
-const fn network_texts(code: &str) -> (&'static str, &'static str) {
-    match code.as_bytes() {
-        b"certificate-refused" => (
-            "Ce qui répond n'est pas le relais : son certificat n'est pas de confiance. Vérifiez l'adresse et le fichier de l'autorité, ou changez de réseau.",
-            "What answers is not the relay: its certificate is not trusted. Check the address and the authority's file, or use another network.",
-        ),
-        b"proxy-authentication" => (
-            "Le proxy du réseau demande un mot de passe : voyez avec votre service informatique.",
-            "The network's proxy asks for a password: ask your network's administrator.",
-        ),
-        b"answer-unexpected" | b"answer-unreadable" | b"answer-too-large" => (
-            "Quelque chose sur le réseau répond à la place du relais (portail, proxy) ; rien n'est perdu. Ouvrez la page de connexion du réseau ou changez-en.",
-            "Something on the network answers in the relay's place (a portal, a proxy); nothing is lost. Open the network's sign-in page or use another network.",
-        ),
-        b"sequence-gap" | b"sequence-stuck" => (
-            "Le relais ne remet pas le courrier dans l'ordre ; rien n'est pris ni perdu. Prévenez l'opérateur si cela dure.",
-            "The relay does not deliver in order; nothing was taken or lost. Tell the operator if it lasts.",
-        ),
-        _ => (
-            "Le relais ne répond pas ; ce qui est à envoyer partira dès qu'il répondra.",
-            "The relay does not answer; what is to be sent will go as soon as it does.",
-        ),
-    }
-}
-
-const fn draft_texts(code: &str) -> (&'static str, &'static str) {
-    match code.as_bytes() {
-        b"no-recipient" => ("Indiquez au moins un destinataire.", "Name at least one recipient."),
-        b"too-many-recipients" => (
-            "Trop de destinataires : seize au plus, tous concernés par le patient.",
-            "Too many recipients: sixteen at most, all of whom care for the patient.",
-        ),
-        b"recipient-twice" => (
-            "Un destinataire figure deux fois, ou c'est vous-même.",
-            "A recipient is there twice, or is yourself.",
-        ),
-        b"too-large" => (
-            "Message trop volumineux (900 Ko au plus) : retirez une pièce jointe.",
-            "The message is too large (900 KB at most): remove an attachment.",
-        ),
-        b"identity-changed" => (
-            "L'identité d'un destinataire a changé : vérifiez auprès de lui avant d'envoyer.",
-            "A recipient's identity changed: check with them before sending.",
-        ),
-        _ => (
-            "Ce message ne peut pas être envoyé ainsi.",
-            "This message cannot be sent as it is.",
         ),
     }
 }

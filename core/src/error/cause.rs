@@ -1,0 +1,217 @@
+//! Why a call failed, within one kind of failure: each cause with its stable code, and what a person can do.
+//! The kinds are [`super::Error`]'s; HPRIM, letters and the store have theirs in their own modules.
+
+use thiserror::Error;
+
+/// Why a draft cannot be sent as it is.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("{}", self.code())]
+#[non_exhaustive]
+pub enum DraftError {
+    /// A recipient's identity is another than the pinned one.
+    IdentityChanged,
+    /// It has no recipient.
+    NoRecipient,
+    /// A recipient is there twice, or is the sender.
+    RecipientTwice,
+    /// It is larger than a mail may be.
+    TooLarge,
+    /// It has more recipients than a mail may have.
+    TooManyRecipients,
+}
+
+impl DraftError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::IdentityChanged => "identity-changed",
+            Self::NoRecipient => "no-recipient",
+            Self::RecipientTwice => "recipient-twice",
+            Self::TooLarge => "too-large",
+            Self::TooManyRecipients => "too-many-recipients",
+        }
+    }
+
+    pub(super) const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::IdentityChanged => (
+                "L'identité d'un destinataire a changé : vérifiez auprès de lui avant d'envoyer.",
+                "A recipient's identity changed: check with them before sending.",
+            ),
+            Self::NoRecipient => ("Indiquez au moins un destinataire.", "Name at least one recipient."),
+            Self::RecipientTwice => (
+                "Un destinataire figure deux fois, ou c'est vous-même.",
+                "A recipient is there twice, or is yourself.",
+            ),
+            Self::TooLarge => (
+                "Message trop volumineux (900 Ko au plus) : retirez une pièce jointe.",
+                "The message is too large (900 KB at most): remove an attachment.",
+            ),
+            Self::TooManyRecipients => (
+                "Trop de destinataires : seize au plus, tous concernés par le patient.",
+                "Too many recipients: sixteen at most, all of whom care for the patient.",
+            ),
+        }
+    }
+}
+
+/// Why a correspondent's keys are not used.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("{}", self.code())]
+#[non_exhaustive]
+pub enum KeysError {
+    /// A device takes only envelopes of versions that this phone does not write.
+    CorrespondentTooNew,
+    /// A prekey does not verify.
+    PrekeysUnverified,
+    /// The relay gives an older device list than it gave before.
+    RelayBehind,
+    /// The relay gives another device list under the same version.
+    RelayForked,
+    /// Identity or device list does not verify.
+    Unverified,
+}
+
+impl KeysError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::CorrespondentTooNew => "correspondent-too-new",
+            Self::PrekeysUnverified => "prekeys-unverified",
+            Self::RelayBehind => "relay-behind",
+            Self::RelayForked => "relay-forked",
+            Self::Unverified => "keys-unverified",
+        }
+    }
+
+    pub(super) const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::CorrespondentTooNew => (
+                "L'application d'un destinataire est plus récente que la vôtre : mettez la vôtre à jour.",
+                "A recipient's application is newer than yours: update yours.",
+            ),
+            Self::PrekeysUnverified | Self::RelayBehind | Self::RelayForked | Self::Unverified => (
+                "Les clés d'un destinataire ne sont pas vérifiables ; son courrier attend, rien n'est perdu. Prévenez l'opérateur si cela dure.",
+                "A recipient's keys do not verify; their mail waits and nothing is lost. Tell the operator if it lasts.",
+            ),
+        }
+    }
+}
+
+/// Why the relay was not reached, or what it said not taken.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("{}", self.code())]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// The answer passes the limit.
+    AnswerTooLarge,
+    /// The answer is not the relay's.
+    AnswerUnexpected,
+    /// The answer is not of the form that was asked for.
+    AnswerUnreadable,
+    /// Who answers has no certificate that is trusted.
+    CertificateRefused,
+    /// The line broke.
+    ConnectionLost,
+    /// An open line gives no sign of life.
+    LineDead,
+    /// A proxy on the way asks for a password.
+    ProxyAuthentication,
+    /// Entries of the sequence are missing.
+    SequenceGap,
+    /// The relay hands out again what it was told is known.
+    SequenceStuck,
+    /// Something on the way takes no upgrade to a stream.
+    StreamRefused,
+    /// Nothing came in time.
+    Timeout,
+    /// No connection to the relay can be made.
+    Unreachable,
+}
+
+impl NetworkError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AnswerTooLarge => "answer-too-large",
+            Self::AnswerUnexpected => "answer-unexpected",
+            Self::AnswerUnreadable => "answer-unreadable",
+            Self::CertificateRefused => "certificate-refused",
+            Self::ConnectionLost => "connection-lost",
+            Self::LineDead => "line-dead",
+            Self::ProxyAuthentication => "proxy-authentication",
+            Self::SequenceGap => "sequence-gap",
+            Self::SequenceStuck => "sequence-stuck",
+            Self::StreamRefused => "stream-refused",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable-relay",
+        }
+    }
+
+    /// Whether the relay was not even reached: nothing else will be either.
+    pub(crate) const fn is_line_down(self) -> bool {
+        matches!(self, Self::CertificateRefused | Self::Unreachable)
+    }
+
+    pub(super) const fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::AnswerTooLarge | Self::AnswerUnexpected | Self::AnswerUnreadable => (
+                "Quelque chose sur le réseau répond à la place du relais (portail, proxy) ; rien n'est perdu. Ouvrez la page de connexion du réseau ou changez-en.",
+                "Something on the network answers in the relay's place (a portal, a proxy); nothing is lost. Open the network's sign-in page or use another network.",
+            ),
+            Self::CertificateRefused => (
+                "Ce qui répond n'est pas le relais : son certificat n'est pas de confiance. Vérifiez l'adresse et le fichier de l'autorité, ou changez de réseau.",
+                "What answers is not the relay: its certificate is not trusted. Check the address and the authority's file, or use another network.",
+            ),
+            Self::ConnectionLost | Self::LineDead | Self::StreamRefused | Self::Timeout | Self::Unreachable => (
+                "Le relais ne répond pas ; ce qui est à envoyer partira dès qu'il répondra.",
+                "The relay does not answer; what is to be sent will go as soon as it does.",
+            ),
+            Self::ProxyAuthentication => (
+                "Le proxy du réseau demande un mot de passe : voyez avec votre service informatique.",
+                "The network's proxy asks for a password: ask your network's administrator.",
+            ),
+            Self::SequenceGap | Self::SequenceStuck => (
+                "Le relais ne remet pas le courrier dans l'ordre ; rien n'est pris ni perdu. Prévenez l'opérateur si cela dure.",
+                "The relay does not deliver in order; nothing was taken or lost. Tell the operator if it lasts.",
+            ),
+        }
+    }
+}
+
+/// Why what this phone was told of its relay cannot be used.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("{}", self.code())]
+#[non_exhaustive]
+pub enum ServerError {
+    /// There is no certificate to trust.
+    CaEmpty,
+    /// The file of certificates cannot be read.
+    CaUnreadable,
+    /// The address is not `https://…`.
+    NotHttps,
+    /// The relay bears another name than at the enrolment.
+    Renamed,
+    /// TLS cannot be set up.
+    TlsUnusable,
+    /// The address cannot be used.
+    Unusable,
+}
+
+impl ServerError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::CaEmpty => "ca-empty",
+            Self::CaUnreadable => "ca-unreadable",
+            Self::NotHttps => "server-not-https",
+            Self::Renamed => "server-renamed",
+            Self::TlsUnusable => "tls-unusable",
+            Self::Unusable => "server-unusable",
+        }
+    }
+}
