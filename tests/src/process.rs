@@ -21,12 +21,17 @@ pub const SIGABRT: i32 = 6;
 /// Names the step at which a process ends.
 pub const CRASH_AT: &str = "PLI_CRASH_AT";
 
+/// By how many days a phone's clock is ahead.
+pub const CLOCK_AHEAD: &str = "PLI_CLOCK_AHEAD_DAYS";
+
 /// People, their phones and a relay in one folder.
 pub struct Outside {
     /// Where everything is kept.
     pub folder: TempDir,
     /// The line on which phones reach the relay.
     pub line: Line,
+    /// By how many days the clocks of phones are ahead from now on.
+    pub clock_ahead_days: i64,
     program: PathBuf,
     tracer: Vec<String>,
     relay: Option<Child>,
@@ -48,6 +53,7 @@ impl Outside {
         let mut outside = Self {
             folder,
             line,
+            clock_ahead_days: 0,
             program: program.into(),
             tracer: tracer.iter().map(|word| word.replace("{folder}", &here)).collect(),
             relay: None,
@@ -128,6 +134,7 @@ impl Outside {
             .env("PLI_STEPS_SERVER", self.line.url())
             .env("PLI_STEPS_CA", self.line.ca())
             .env("PLI_STEPS_CODE_FILE", code)
+            .env(CLOCK_AHEAD, self.clock_ahead_days.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

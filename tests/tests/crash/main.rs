@@ -8,6 +8,7 @@
     reason = "a test says what it found by panicking"
 )]
 
+mod clock;
 mod phone;
 mod relay;
 mod story;

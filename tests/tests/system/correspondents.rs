@@ -61,7 +61,7 @@ async fn one_whose_keys_do_not_verify_holds_up_mail_to_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sender_whose_keys_do_not_verify_or_are_gone_is_kept_sealed() {
+async fn what_a_sender_sends_whose_keys_do_not_verify_or_are_gone_waits_sealed() {
     for (edit, reason) in [
         (
             (|keys| Some(forged(keys))) as fn(AccountKeys) -> Option<AccountKeys>,
@@ -86,5 +86,15 @@ async fn a_sender_whose_keys_do_not_verify_or_are_gone_is_kept_sealed() {
             .collect();
         assert_eq!(kept, [reason]);
         assert_eq!(inbox(&gp), ["Lisible"]);
+
+        place.line.honest();
+        let report = gp.sync().await.unwrap();
+        assert_eq!((report.received, report.unopened), (1, 0));
+        assert!(gp.unopened().unwrap().is_empty());
+        let mut came = inbox(&gp);
+        came.sort();
+        assert_eq!(came, ["Lisible", "Scellé"]);
+        gp.sync().await.unwrap();
+        assert_eq!(inbox(&gp).len(), 2);
     }
 }

@@ -1,0 +1,50 @@
+//! Phones whose clock is wrong by more than a prekey lives, or is set right in the middle of it all.
+
+use pli_tests::place::{CARDIOLOGIST, GP, NURSE, inbox};
+use pli_tests::process::Outside;
+use pli_tests::stranger::Stranger;
+
+use crate::story::{ENROL, PROGRAM, SEND, STORY, check, run};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_with_a_wrong_clock_miss_nothing() {
+    for days in [-400, -1, 1, 400] {
+        let mut outside = Outside::open(PROGRAM);
+        outside.clock_ahead_days = days;
+        for at in 0..STORY.len() {
+            run(&outside, at, None).await.well();
+            check(&outside, at, &format!("{days} days ahead"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_costs_no_key_and_no_mail() {
+    for days in [-400, 400] {
+        let mut outside = Outside::open(PROGRAM);
+        for at in ENROL..SEND {
+            run(&outside, at, None).await.well();
+        }
+        let stranger = Stranger::enrol_at(outside.plain_url(), CARDIOLOGIST, outside.code(CARDIOLOGIST)).await;
+        outside.run(NURSE, &["send", GP, "Avant", "100"], None).await.well();
+        outside.run(NURSE, &["sync"], None).await.well();
+        // While the clock is wrong the stock is renewed, which is when old secrets are erased.
+        outside.clock_ahead_days = days;
+        for _ in 0..75 {
+            stranger.take_prekey(GP).await;
+        }
+        outside.run(GP, &["sync"], None).await.well();
+        assert_eq!(inbox(&outside.phone(GP)), ["Avant"], "{days} days ahead");
+        assert_eq!(stranger.take_prekey(GP).await.batch, 2, "{days} days ahead");
+        outside.run(NURSE, &["send", GP, "Pendant", "100"], None).await.well();
+        outside.clock_ahead_days = 0;
+        for _ in 0..2 {
+            outside.run(NURSE, &["sync"], None).await.well();
+            outside.run(GP, &["sync"], None).await.well();
+        }
+        let mut came = inbox(&outside.phone(GP));
+        came.sort();
+        assert_eq!(came, ["Avant", "Pendant"], "{days} days ahead");
+        assert!(outside.phone(GP).unopened().unwrap().is_empty());
+    }
+}
