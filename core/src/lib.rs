@@ -4,6 +4,7 @@
 
 mod account;
 mod clock;
+mod code;
 mod crash;
 mod directory;
 mod error;

@@ -6,12 +6,13 @@ use protocol::api::{AccountKeys, PrekeyWish};
 use protocol::cbor;
 use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount};
 use protocol::prekey::VerifiedPrekey;
-use protocol::{Address, Timestamp};
+use protocol::{Address, DeviceId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::Account;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
+use crate::store::column::Column;
 
 /// What this phone knows of an account after asking the relay.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) fn pinned(connection: &Connection, address: &Address) -> Result<Optio
     let row: Option<(Vec<u8>, Vec<u8>)> = connection
         .query_row(
             "SELECT identity, list FROM correspondent WHERE address = ?1",
-            [address.as_str()],
+            [Column(address)],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;
@@ -84,7 +85,7 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
         Some(pinned) if pinned.fingerprint() != account.fingerprint() => {
             tx.execute(
                 "UPDATE correspondent SET changed = ?2 WHERE address = ?1",
-                params![account.address().as_str(), cbor::encode(&keys.identity)],
+                params![Column(account.address()), cbor::encode(&keys.identity)],
             )?;
             return Ok(Known::Changed);
         }
@@ -102,8 +103,8 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
         "INSERT INTO correspondent (address, fingerprint, identity, list, version) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (address) DO UPDATE SET list = excluded.list, version = excluded.version",
         params![
-            account.address().as_str(),
-            account.fingerprint().as_bytes(),
+            Column(account.address()),
+            Column(&account.fingerprint()),
             cbor::encode(&keys.identity),
             cbor::encode(&keys.list),
             account.list_version(),
@@ -111,31 +112,33 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
     )?;
     let mut prekeys = Vec::with_capacity(keys.prekeys.len());
     for handed in &keys.prekeys {
-        let newest = newest_batch(tx, handed.device.as_bytes())?;
+        let newest = newest_batch(tx, &handed.device)?;
         let Ok(prekey) = handed.verify(&account, newest, now) else {
             return Ok(Known::Unverified(KeysError::PrekeysUnverified));
         };
-        record_batch(tx, handed.device.as_bytes(), prekey.id.batch)?;
+        record_batch(tx, &handed.device, prekey.id.batch)?;
         prekeys.push(prekey);
     }
     // A device without one was away until its batch ended: the relay says who is not reached for that.
     Ok(Known::Trusted { account, prekeys })
 }
 
-fn newest_batch(tx: &Transaction<'_>, device: &[u8]) -> Result<u64, Error> {
+fn newest_batch(tx: &Transaction<'_>, device: &DeviceId) -> Result<u64, Error> {
     let number = tx
-        .query_row("SELECT number FROM batch_seen WHERE device = ?1", [device], |row| {
-            row.get(0)
-        })
+        .query_row(
+            "SELECT number FROM batch_seen WHERE device = ?1",
+            [Column(device)],
+            |row| row.get(0),
+        )
         .optional()?;
     Ok(number.unwrap_or(0))
 }
 
-fn record_batch(tx: &Transaction<'_>, device: &[u8], number: u64) -> Result<(), Error> {
+fn record_batch(tx: &Transaction<'_>, device: &DeviceId, number: u64) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO batch_seen (device, number) VALUES (?1, ?2)
          ON CONFLICT (device) DO UPDATE SET number = max(number, excluded.number)",
-        params![device, number],
+        params![Column(device), number],
     )?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::{Session, set_setting, setting};
 use crate::store::StoreError;
+use crate::store::column::Column;
 
 /// Twelve words from which the recovery key is made: 128 random bits. Whoever has them can take the account over.
 pub struct RecoveryPhrase(Zeroizing<String>);
@@ -84,7 +85,7 @@ impl Session {
         self.relay.enrol(&request).await?;
         crash_point!("enrolment-accepted");
         self.write(|tx| {
-            tx.execute("UPDATE account SET enrolled_at = ?1 WHERE id = 1", [now.as_millis()])?;
+            tx.execute("UPDATE account SET enrolled_at = ?1 WHERE id = 1", [Column(&now)])?;
             Ok(())
         })?;
         Ok(phrase)
@@ -114,13 +115,13 @@ fn pending_phrase(connection: &Connection) -> Result<Option<RecoveryPhrase>, Err
 /// followed by another; its secrets stay for the case that one did.
 fn resume(tx: &Transaction<'_>, account: &Account, server: &str, now: Timestamp) -> Result<(), Error> {
     tx.execute("UPDATE account SET server = ?1 WHERE id = 1", [server])?;
-    let not_after: i64 = tx.query_row(
+    let Column(not_after) = tx.query_row(
         "SELECT not_after FROM prekey WHERE batch = (SELECT max(number) FROM batch_upload) LIMIT 1",
         [],
         |row| row.get(0),
     )?;
     let days = limits::BATCH_DAYS;
-    let is_fresh = (now.plus_days(1)..=now.plus_days(days)).contains(&Timestamp::from_millis(not_after));
+    let is_fresh = (now.plus_days(1)..=now.plus_days(days)).contains(&not_after);
     if !is_fresh {
         prekeys::make_batch(tx, account, 0, now)?;
     }
@@ -165,12 +166,12 @@ fn prepare(tx: &Transaction<'_>, address: &Address, server: &str, now: Timestamp
         "INSERT OR REPLACE INTO account (id, address, identity, identity_seed, list, device, device_seed, server)
          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
-            address.as_str(),
+            Column(address),
             cbor::encode(&identity),
-            identity_key.seed().as_bytes(),
+            Column(identity_key.seed()),
             cbor::encode(&list),
-            device.as_bytes(),
-            device_key.seed().as_bytes(),
+            Column(&device),
+            Column(device_key.seed()),
             server,
         ],
     )?;

@@ -9,11 +9,11 @@ use protocol::cbor;
 use protocol::envelope::Sender;
 use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount};
 use protocol::sign::{Seed, SigningKey};
-use protocol::{Address, DeviceId};
+use protocol::{Address, DeviceId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::Error;
-use crate::store::StoreError;
+use crate::store::column::Column;
 
 /// The account of this phone, once the relay has confirmed it.
 pub(crate) struct Account {
@@ -29,7 +29,7 @@ impl Account {
     /// The account in the store, or [`Error::NotEnrolled`].
     pub(crate) fn load(connection: &Connection) -> Result<Self, Error> {
         let row = Row::load(connection)?
-            .filter(|row| row.enrolled_at != 0)
+            .filter(|row| row.enrolled_at.is_some())
             .ok_or(Error::NotEnrolled)?;
         row.account()
     }
@@ -50,9 +50,9 @@ impl Account {
 struct Row {
     identity: Vec<u8>,
     list: Vec<u8>,
-    device_seed: Vec<u8>,
+    device_seed: Seed,
     server: String,
-    enrolled_at: i64,
+    enrolled_at: Option<Timestamp>,
 }
 
 impl Row {
@@ -62,12 +62,13 @@ impl Row {
                 "SELECT identity, list, device_seed, server, enrolled_at FROM account WHERE id = 1",
                 [],
                 |row| {
+                    let (Column(device_seed), Column(enrolled_at)) = (row.get(2)?, row.get(4)?);
                     Ok(Self {
                         identity: row.get(0)?,
                         list: row.get(1)?,
-                        device_seed: row.get(2)?,
+                        device_seed,
                         server: row.get(3)?,
-                        enrolled_at: row.get(4)?,
+                        enrolled_at,
                     })
                 },
             )
@@ -79,9 +80,7 @@ impl Row {
         let identity: Signed<Identity> = cbor::decode(&self.identity)?;
         let list: Signed<DeviceList> = cbor::decode(&self.list)?;
         let verified = VerifiedAccount::verify(&identity, &list)?;
-        let seed = zeroize::Zeroizing::new(self.device_seed);
-        let seed = seed.as_slice().try_into().map_err(|_| StoreError::Corrupt)?;
-        let key = SigningKey::derive(&Seed::from_bytes(seed));
+        let key = SigningKey::derive(&self.device_seed);
         let device = protocol::identity::device_id(&key.verifying_key());
         Ok(Account {
             address: verified.address().clone(),

@@ -8,13 +8,12 @@ use protocol::prekey::{BatchFacts, MadeBatch, PrekeyId};
 use protocol::seal::PrekeySecret;
 use protocol::{Code, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use zeroize::Zeroizing;
 
 use super::Account;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
-use crate::store::StoreError;
+use crate::store::column::Column;
 
 /// One-time prekeys of a batch.
 const BATCH: u32 = 100;
@@ -45,7 +44,7 @@ pub(crate) fn make_batch(tx: &Transaction<'_>, account: &Account, after: u64, no
         tx.prepare_cached("INSERT INTO prekey (batch, leaf, secret, not_after) VALUES (?1, ?2, ?3, ?4)")?;
     let leaves = (0_i64..).zip(&made.secrets).chain([(LAST_RESORT, &made.last_resort)]);
     for (leaf, secret) in leaves {
-        insert.execute(params![number, leaf, secret.as_bytes(), not_after.as_millis()])?;
+        insert.execute(params![number, leaf, Column(secret), Column(&not_after)])?;
     }
     tx.execute(
         "INSERT INTO batch_upload (number, upload) VALUES (?1, ?2)",
@@ -57,19 +56,14 @@ pub(crate) fn make_batch(tx: &Transaction<'_>, account: &Account, after: u64, no
 /// The secret of one of this device's prekeys, if it is still there.
 pub(crate) fn secret(connection: &Connection, id: PrekeyId) -> Result<Option<PrekeySecret>, Error> {
     let (batch, leaf) = place(id);
-    let secret: Option<Zeroizing<Vec<u8>>> = connection
+    let secret = connection
         .query_row(
             "SELECT secret FROM prekey WHERE batch = ?1 AND leaf = ?2",
             params![batch, leaf],
-            |row| row.get(0).map(Zeroizing::new),
+            |row| row.get(0),
         )
         .optional()?;
-    secret
-        .map(|bytes| {
-            let bytes = bytes.as_slice().try_into().map_err(|_| StoreError::Corrupt)?;
-            Ok(PrekeySecret::from_bytes(bytes))
-        })
-        .transpose()
+    Ok(secret.map(|Column(secret)| secret))
 }
 
 /// Erases the secret of a one-time prekey; a last-resort one stays for others.
@@ -135,7 +129,7 @@ impl Session {
     /// Erases the secrets of batches that ended before `over`, now that a later one is published.
     fn erase_over(&self, over: Timestamp) -> Result<(), Error> {
         self.write(|tx| {
-            tx.execute("DELETE FROM prekey WHERE not_after < ?1", [over.as_millis()])?;
+            tx.execute("DELETE FROM prekey WHERE not_after < ?1", [Column(&over)])?;
             Ok(())
         })
     }

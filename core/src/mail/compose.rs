@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use protocol::{Address, MessageId, Timestamp, limits};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::delivery::DeliveryState;
-use super::list;
+use super::delivery::{self, DeliveryState};
+use super::list::{self, Direction};
 use crate::account::Account;
 use crate::clock;
 use crate::crash::crash_point;
@@ -16,6 +16,7 @@ use crate::error::{DraftError, Error};
 use crate::hprim::{self, Document, HeaderProblem, Party, Patient};
 use crate::mime::{self, Attachment, Letter};
 use crate::session::Session;
+use crate::store::column::Column;
 use crate::sync::OutboxKind;
 
 /// A mail that is being written.
@@ -146,17 +147,14 @@ impl Session {
         }
         let rowid = self.write(|tx| {
             drop_kept(tx, draft)?;
-            let rowid = insert(tx, &account.address, id, list::SENT, &letter, &content, draft, now)?;
+            let rowid = insert(tx, &account.address, id, Direction::Sent, &letter, &content, draft, now)?;
             for address in &draft.to {
-                tx.execute(
-                    "INSERT INTO delivery (message, address, state, state_at) VALUES (?1, ?2, ?3, ?4)",
-                    params![rowid, address.as_str(), DeliveryState::Queued.number(), now.as_millis()],
-                )?;
+                delivery::insert(tx, rowid, address, DeliveryState::Queued, now)?;
             }
             let recipients: Vec<_> = draft.to.iter().map(Address::as_str).collect();
             tx.execute(
                 "INSERT INTO outbox (kind, idempotency_key, message, recipients) VALUES (?1, ?2, ?3, ?4)",
-                params![OutboxKind::Mail.number(), id.as_bytes(), rowid, recipients.join("\n")],
+                params![OutboxKind::Mail, Column(&id), rowid, recipients.join("\n")],
             )?;
             Ok(rowid)
         })?;
@@ -176,7 +174,16 @@ impl Session {
         let content = mime::compose(&letter);
         self.write(|tx| {
             drop_kept(tx, draft)?;
-            insert(tx, &account.address, id, list::DRAFT, &letter, &content, draft, now)
+            insert(
+                tx,
+                &account.address,
+                id,
+                Direction::Draft,
+                &letter,
+                &content,
+                draft,
+                now,
+            )
         })
     }
 
@@ -187,10 +194,10 @@ impl Session {
     /// [`Error::NoSuchMessage`] when no draft has this number.
     pub fn draft(&self, number: i64) -> Result<Draft, Error> {
         let (original, in_reply_to) = self.read(|connection| {
-            let in_reply_to: Vec<u8> = connection
+            let Column(in_reply_to) = connection
                 .query_row(
                     "SELECT in_reply_to FROM message WHERE rowid = ?1 AND direction = ?2",
-                    [number, list::DRAFT],
+                    params![number, Direction::Draft],
                     |row| row.get(0),
                 )
                 .optional()?
@@ -209,7 +216,7 @@ impl Session {
             hprim: letter.hprim.filter(|_| patient.is_none()),
             patient,
             attachments: letter.attachments,
-            in_reply_to: MessageId::try_from(in_reply_to.as_slice()).ok(),
+            in_reply_to,
             kept_as: Some(number),
         })
     }
@@ -315,7 +322,7 @@ fn drop_kept(tx: &Transaction<'_>, draft: &Draft) -> Result<(), Error> {
     if let Some(number) = draft.kept_as {
         tx.execute(
             "DELETE FROM message WHERE rowid = ?1 AND direction = ?2",
-            [number, list::DRAFT],
+            params![number, Direction::Draft],
         )?;
     }
     Ok(())
@@ -347,13 +354,12 @@ fn insert(
     tx: &Transaction<'_>,
     sender: &Address,
     id: MessageId,
-    direction: i64,
+    direction: Direction,
     letter: &Letter,
     content: &[u8],
     draft: &Draft,
     now: Timestamp,
 ) -> Result<i64, Error> {
-    let in_reply_to = draft.in_reply_to.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
     list::insert(
         tx,
         &list::NewMessage {
@@ -363,7 +369,7 @@ fn insert(
             letter,
             content,
             people: &draft.to.iter().map(Address::as_str).collect::<Vec<_>>().join(" "),
-            in_reply_to: &in_reply_to,
+            in_reply_to: draft.in_reply_to,
             statement: &[],
             signature: &[],
             content_key: &[],

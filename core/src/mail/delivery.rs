@@ -5,9 +5,10 @@ use protocol::sequence::Step;
 use protocol::{Address, MessageId, Timestamp};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
+use super::list::Direction;
 use crate::clock;
 use crate::error::Error;
-use crate::store::StoreError;
+use crate::store::column::{Column, numbered};
 
 /// How far a mail has come with one recipient.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -36,19 +37,6 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
-    const ALL: [Self; 10] = [
-        Self::Queued,
-        Self::Sent,
-        Self::Available,
-        Self::Retrieved,
-        Self::Read,
-        Self::Handled,
-        Self::Unreachable,
-        Self::Withdrawn,
-        Self::Expired,
-        Self::Refused,
-    ];
-
     /// The stable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -64,29 +52,6 @@ impl DeliveryState {
             Self::Expired => "expired",
             Self::Refused => "refused",
         }
-    }
-
-    /// The number in the store: those from 20 on ended badly.
-    pub(crate) const fn number(self) -> i64 {
-        match self {
-            Self::Queued => 0,
-            Self::Sent => 1,
-            Self::Available => 2,
-            Self::Retrieved => 3,
-            Self::Read => 4,
-            Self::Handled => 5,
-            Self::Unreachable => 20,
-            Self::Withdrawn => 21,
-            Self::Expired => 22,
-            Self::Refused => 23,
-        }
-    }
-
-    pub(crate) fn of_number(number: i64) -> Result<Self, StoreError> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.number() == number)
-            .ok_or(StoreError::Corrupt)
     }
 
     pub(crate) const fn of_reading(reading: Reading) -> Self {
@@ -108,14 +73,45 @@ impl DeliveryState {
     }
 
     /// Whether a mail in this state may come to `next`.
-    const fn leads_to(self, next: Self) -> bool {
+    fn leads_to(self, next: Self) -> bool {
         match next {
             // What was read was retrieved, whatever came before.
-            Self::Retrieved | Self::Read | Self::Handled => self.number() < next.number() || self.number() >= 20,
-            Self::Queued | Self::Sent | Self::Available => self.number() < next.number(),
-            _ => self.number() < Self::Retrieved.number(),
+            Self::Retrieved | Self::Read | Self::Handled => self < next || self >= Self::Unreachable,
+            Self::Queued | Self::Sent | Self::Available => self < next,
+            Self::Unreachable | Self::Withdrawn | Self::Expired | Self::Refused => self < Self::Retrieved,
         }
     }
+}
+
+// Those from 20 on ended badly.
+numbered! {
+    DeliveryState {
+        Queued = 0,
+        Sent = 1,
+        Available = 2,
+        Retrieved = 3,
+        Read = 4,
+        Handled = 5,
+        Unreachable = 20,
+        Withdrawn = 21,
+        Expired = 22,
+        Refused = 23,
+    }
+}
+
+/// Begins a delivery.
+pub(crate) fn insert(
+    tx: &Transaction<'_>,
+    message: i64,
+    address: &Address,
+    state: DeliveryState,
+    at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO delivery (message, address, state, state_at) VALUES (?1, ?2, ?3, ?4)",
+        params![message, Column(address), state, Column(&at)],
+    )?;
+    Ok(())
 }
 
 /// Moves a delivery forward; whether it did.
@@ -126,20 +122,20 @@ pub(crate) fn advance(
     next: DeliveryState,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    let current: Option<i64> = tx
+    let current: Option<DeliveryState> = tx
         .query_row(
             "SELECT state FROM delivery WHERE message = ?1 AND address = ?2",
-            params![message, address.as_str()],
+            params![message, Column(address)],
             |row| row.get(0),
         )
         .optional()?;
     let Some(current) = current else { return Ok(false) };
-    if !DeliveryState::of_number(current)?.leads_to(next) {
+    if !current.leads_to(next) {
         return Ok(false);
     }
     tx.execute(
         "UPDATE delivery SET state = ?3, state_at = ?4 WHERE message = ?1 AND address = ?2",
-        params![message, address.as_str(), next.number(), at.as_millis()],
+        params![message, Column(address), next, Column(&at)],
     )?;
     Ok(true)
 }
@@ -147,11 +143,10 @@ pub(crate) fn advance(
 /// The mail was taken back from all of its recipients.
 pub(crate) fn withdrawn(tx: &Transaction<'_>, message: i64) -> Result<(), Error> {
     let mut select = tx.prepare_cached("SELECT address FROM delivery WHERE message = ?1")?;
-    let addresses: Vec<String> = select
+    let addresses: Vec<Column<Address>> = select
         .query_map([message], |row| row.get(0))
         .and_then(Iterator::collect)?;
-    for address in addresses {
-        let address = address.parse().map_err(|_| StoreError::Corrupt)?;
+    for Column(address) in addresses {
         advance(tx, message, &address, DeliveryState::Withdrawn, clock::now())?;
     }
     Ok(())
@@ -167,8 +162,8 @@ pub(crate) fn advance_by_id(
 ) -> Result<bool, Error> {
     let message: Option<i64> = tx
         .query_row(
-            "SELECT rowid FROM message WHERE id = ?1 AND direction = 1",
-            [id.as_bytes()],
+            "SELECT rowid FROM message WHERE id = ?1 AND direction = ?2",
+            params![Column(id), Direction::Sent],
             |row| row.get(0),
         )
         .optional()?;

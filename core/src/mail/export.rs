@@ -2,11 +2,12 @@
 
 use rusqlite::params;
 
-use super::list;
+use super::list::{self, Direction};
 use crate::clock;
 use crate::error::Error;
 use crate::mime;
 use crate::session::Session;
+use crate::store::column::Column;
 
 impl Session {
     /// The mail as an RFC 5322 message, as it was sealed.
@@ -39,7 +40,7 @@ impl Session {
                 .prepare_cached(
                     "SELECT rowid FROM message WHERE direction = ?1 AND rowid NOT IN (SELECT message FROM exported) ORDER BY rowid",
                 )?;
-            let rows = select.query_map([list::RECEIVED], |row| row.get(0))?;
+            let rows = select.query_map([Direction::Received], |row| row.get(0))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -53,7 +54,7 @@ impl Session {
         self.write(|tx| {
             tx.execute(
                 "INSERT OR REPLACE INTO exported (message, file, exported_at) VALUES (?1, ?2, ?3)",
-                params![number, file, clock::now().as_millis()],
+                params![number, file, Column(&clock::now())],
             )?;
             Ok(())
         })

@@ -4,16 +4,12 @@ use protocol::{Address, MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::compose::{patient_line, patient_of};
-use super::delivery;
 pub use super::delivery::DeliveryState;
 use crate::error::Error;
 use crate::mime::{self, Letter};
 use crate::session::Session;
-use crate::store::{StoreError, search};
-
-pub(crate) const RECEIVED: i64 = 0;
-pub(crate) const SENT: i64 = 1;
-pub(crate) const DRAFT: i64 = 2;
+use crate::store::column::{Column, numbered};
+use crate::store::search;
 
 /// Where a mail is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -139,7 +135,7 @@ impl Session {
             );
             let mut select = connection.prepare_cached(&sql)?;
             let rows = select.query_map(params![limit, matching], summary)?;
-            rows.map(|row| row?.checked()).collect()
+            Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
@@ -154,8 +150,7 @@ impl Session {
             let summary = connection
                 .query_row(&sql, [number], summary)
                 .optional()?
-                .ok_or(Error::NoSuchMessage)?
-                .checked()?;
+                .ok_or(Error::NoSuchMessage)?;
             let original = original(connection, number)?;
             let deliveries = deliveries(connection, number)?;
             // What no reader understands is still shown as it was stored.
@@ -185,6 +180,25 @@ impl Session {
     }
 }
 
+/// Which way a stored mail goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Direction {
+    /// From a correspondent.
+    Received,
+    /// From this account.
+    Sent,
+    /// Nowhere yet.
+    Draft,
+}
+
+numbered! {
+    Direction {
+        Received = 0,
+        Sent = 1,
+        Draft = 2,
+    }
+}
+
 /// What answering, forwarding and exporting need of a stored mail.
 pub(crate) struct Original {
     pub(crate) id: MessageId,
@@ -193,30 +207,32 @@ pub(crate) struct Original {
 }
 
 pub(crate) fn original(connection: &Connection, number: i64) -> Result<Original, Error> {
-    let (id, sender, content): (Vec<u8>, String, Vec<u8>) = connection
+    connection
         .query_row(
             "SELECT id, sender, content FROM message WHERE rowid = ?1",
             [number],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| {
+                let (Column(id), Column(sender)) = (row.get(0)?, row.get(1)?);
+                Ok(Original {
+                    id,
+                    sender,
+                    content: row.get(2)?,
+                })
+            },
         )
         .optional()?
-        .ok_or(Error::NoSuchMessage)?;
-    Ok(Original {
-        id: MessageId::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt)?,
-        sender: sender.parse().map_err(|_| StoreError::Corrupt)?,
-        content,
-    })
+        .ok_or(Error::NoSuchMessage)
 }
 
 /// A message on its way into the store.
 pub(crate) struct NewMessage<'a> {
     pub(crate) id: MessageId,
     pub(crate) sender: &'a Address,
-    pub(crate) direction: i64,
+    pub(crate) direction: Direction,
     pub(crate) letter: &'a Letter,
     pub(crate) content: &'a [u8],
     pub(crate) people: &'a str,
-    pub(crate) in_reply_to: &'a [u8],
+    pub(crate) in_reply_to: Option<MessageId>,
     pub(crate) statement: &'a [u8],
     pub(crate) signature: &'a [u8],
     pub(crate) content_key: &'a [u8],
@@ -238,8 +254,8 @@ pub(crate) fn insert(tx: &Transaction<'_>, new: &NewMessage<'_>) -> Result<i64, 
                               header, attachments, in_reply_to, dated_at, read_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)",
         params![
-            new.id.as_bytes(),
-            new.sender.as_str(),
+            Column(&new.id),
+            Column(new.sender),
             new.direction,
             new.letter.subject,
             new.letter.text,
@@ -251,8 +267,8 @@ pub(crate) fn insert(tx: &Transaction<'_>, new: &NewMessage<'_>) -> Result<i64, 
             new.content_key,
             new.header,
             u32::try_from(new.letter.attachments.len()).unwrap_or(u32::MAX),
-            new.in_reply_to,
-            new.dated_at.as_millis(),
+            Column(&new.in_reply_to),
+            Column(&new.dated_at),
         ],
     )?;
     Ok(tx.last_insert_rowid())
@@ -262,66 +278,36 @@ const COLUMNS: &str =
     "m.rowid, m.id, m.sender, m.people, m.subject, m.patient, m.dated_at, m.read_at, m.handled_at, m.attachments,
     (SELECT iif(max(d.state) >= 20, max(d.state), min(d.state)) FROM delivery d WHERE d.message = m.rowid)";
 
-/// A row whose id and state are still to be checked.
-struct Unchecked {
-    summary: Summary,
-    id: Vec<u8>,
-    state: Option<i64>,
-}
-
-impl Unchecked {
-    fn checked(self) -> Result<Summary, Error> {
-        let id = MessageId::try_from(self.id.as_slice()).map_err(|_| StoreError::Corrupt)?;
-        let state = self.state.map(DeliveryState::of_number).transpose()?;
+fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
+    let (Column(id), Column(dated_at)) = (row.get(1)?, row.get(6)?);
+    let (Column(read_at), Column(handled_at)) = (row.get(7)?, row.get(8)?);
+    let (sender, people): (String, String) = (row.get(2)?, row.get(3)?);
+    Ok(Summary {
+        number: row.get(0)?,
+        id,
         // The column begins with the sender, so that a search finds it, too.
-        let people = self
-            .summary
-            .people
-            .strip_prefix(&self.summary.sender)
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
-        Ok(Summary {
-            id,
-            people,
-            state,
-            ..self.summary
-        })
-    }
-}
-
-fn summary(row: &Row<'_>) -> rusqlite::Result<Unchecked> {
-    let time = |millis: i64| (millis != 0).then(|| Timestamp::from_millis(millis));
-    Ok(Unchecked {
-        id: row.get(1)?,
+        people: people.strip_prefix(&sender).unwrap_or_default().trim().to_owned(),
+        sender,
+        subject: row.get(4)?,
+        patient: row.get(5)?,
+        dated_at,
+        read_at,
+        handled_at,
+        attachments: row.get(9)?,
         state: row.get(10)?,
-        summary: Summary {
-            number: row.get(0)?,
-            id: MessageId::from_bytes([0; 16]),
-            sender: row.get(2)?,
-            people: row.get(3)?,
-            subject: row.get(4)?,
-            patient: row.get(5)?,
-            dated_at: Timestamp::from_millis(row.get(6)?),
-            read_at: time(row.get(7)?),
-            handled_at: time(row.get(8)?),
-            attachments: row.get(9)?,
-            state: None,
-        },
     })
 }
 
 fn deliveries(connection: &Connection, number: i64) -> Result<Vec<Delivery>, Error> {
     let mut select = connection
         .prepare_cached("SELECT address, state, state_at FROM delivery WHERE message = ?1 ORDER BY address")?;
-    let rows = select.query_map([number], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?)))?;
-    rows.map(|row| {
-        let (address, state, at) = row?;
+    let rows = select.query_map([number], |row| {
+        let Column(state_at) = row.get(2)?;
         Ok(Delivery {
-            address,
-            state: delivery::DeliveryState::of_number(state)?,
-            state_at: Timestamp::from_millis(at),
+            address: row.get(0)?,
+            state: row.get(1)?,
+            state_at,
         })
-    })
-    .collect()
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,14 +1,16 @@
 //! What a person does with a mail: read, handled, archived, deleted, withdrawn, tried again.
 
 use protocol::Digest;
+use protocol::receipt::Reading;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::delivery::{self, DeliveryState};
-use super::list;
+use super::list::{self, Direction};
 use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::{READ_RECEIPTS, Session, setting};
+use crate::store::column::Column;
 use crate::sync::OutboxKind;
 
 impl Session {
@@ -20,7 +22,7 @@ impl Session {
     pub fn mark_read(&self, number: i64) -> Result<(), Error> {
         self.write(|tx| {
             if mark_once(tx, number, "read_at")? && setting(tx, READ_RECEIPTS)?.as_deref() != Some("off") {
-                queue_receipt(tx, number, READ)?;
+                queue_receipt(tx, number, Reading::Read)?;
             }
             Ok(())
         })
@@ -35,7 +37,7 @@ impl Session {
         self.write(|tx| {
             mark_once(tx, number, "read_at")?;
             if mark_once(tx, number, "handled_at")? {
-                queue_receipt(tx, number, HANDLED)?;
+                queue_receipt(tx, number, Reading::Handled)?;
             }
             Ok(())
         })
@@ -87,18 +89,18 @@ impl Session {
     pub fn withdraw(&self, number: i64) -> Result<(), Error> {
         self.write(|tx| {
             let original = list::original(tx, number)?;
-            let (direction, least): (i64, Option<i64>) = tx
+            let (direction, least): (Direction, Option<DeliveryState>) = tx
                 .query_row(
                     "SELECT direction, (SELECT min(state) FROM delivery WHERE message = ?1) FROM message WHERE rowid = ?1",
                     [number],
                     |row| Ok((row.get(0)?, row.get(1)?)),
                 )?;
-            if direction != list::SENT || least.is_none_or(|state| state >= DeliveryState::Retrieved.number()) {
+            if direction != Direction::Sent || least.is_none_or(|state| state >= DeliveryState::Retrieved) {
                 return Err(Error::TooLateToWithdraw);
             }
             // Without a header nothing has left this phone.
             let unsent = tx
-                .execute("DELETE FROM outbox WHERE message = ?1 AND kind = ?2 AND header = x''", params![number, OutboxKind::Mail.number()])?;
+                .execute("DELETE FROM outbox WHERE message = ?1 AND kind = ?2 AND header = x''", params![number, OutboxKind::Mail])?;
             if unsent > 0 {
                 return delivery::withdrawn(tx, number);
             }
@@ -106,7 +108,7 @@ impl Session {
             let key = digest.as_bytes().first_chunk::<16>().map_or(&[][..], |key| key.as_slice());
             tx.execute(
                 "INSERT OR IGNORE INTO outbox (kind, idempotency_key, message, recipients, content) VALUES (?1, ?2, ?3, '', ?4)",
-                params![OutboxKind::Withdrawal.number(), key, number, original.id.as_bytes()],
+                params![OutboxKind::Withdrawal, key, number, Column(&original.id)],
             )?;
             Ok(())
         })
@@ -129,16 +131,12 @@ impl Session {
             }
             tx.execute(
                 "UPDATE delivery SET state = ?2, state_at = ?3 WHERE message = ?1 AND state >= 20",
-                params![number, DeliveryState::Queued.number(), clock::now().as_millis()],
+                params![number, DeliveryState::Queued, Column(&clock::now())],
             )?;
             Ok(())
         })
     }
 }
-
-/// Number of a receipt that says "read".
-pub(crate) const READ: i64 = 0;
-const HANDLED: i64 = 1;
 
 /// Sets a time that is not set yet; whether it did.
 fn mark_once(tx: &Transaction<'_>, number: i64, column: &'static str) -> Result<bool, Error> {
@@ -151,16 +149,16 @@ fn mark_once(tx: &Transaction<'_>, number: i64, column: &'static str) -> Result<
         return Ok(false);
     }
     let sql = format!("UPDATE message SET {column} = ?2 WHERE rowid = ?1");
-    tx.execute(&sql, params![number, clock::now().as_millis()])?;
+    tx.execute(&sql, params![number, Column(&clock::now())])?;
     Ok(true)
 }
 
 /// The sender of a received mail is told with the next sync.
-fn queue_receipt(tx: &Transaction<'_>, number: i64, reading: i64) -> Result<(), Error> {
+fn queue_receipt(tx: &Transaction<'_>, number: i64, reading: Reading) -> Result<(), Error> {
     tx.execute(
         "INSERT OR IGNORE INTO receipt (sender, id, reading, at)
-         SELECT sender, id, ?2, ?3 FROM message WHERE rowid = ?1 AND direction = 0",
-        params![number, reading, clock::now().as_millis()],
+         SELECT sender, id, ?2, ?3 FROM message WHERE rowid = ?1 AND direction = ?4",
+        params![number, Column(&reading), Column(&clock::now()), Direction::Received],
     )?;
     Ok(())
 }

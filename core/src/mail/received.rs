@@ -3,36 +3,36 @@
 use protocol::envelope::Message;
 use protocol::statement::StatedRecipient;
 use protocol::{Address, MessageId, Timestamp};
-use rusqlite::{Transaction, params};
+use rusqlite::Transaction;
 
-use super::delivery::DeliveryState;
-use super::list::{self, NewMessage};
+use super::delivery::{self, DeliveryState};
+use super::list::{self, Direction, NewMessage};
 use crate::error::Error;
 use crate::mime::{self, Letter};
+use crate::store::column::Column;
 
 /// Stores a verified mail. One from this account itself was sent by another of its devices.
 pub(crate) fn store(tx: &Transaction<'_>, message: &Message, deposited_at: Timestamp) -> Result<i64, Error> {
     let from = &message.header.from;
-    let own: String = tx.query_row("SELECT address FROM account WHERE id = 1", [], |row| row.get(0))?;
-    let is_own = own == from.as_str();
+    let Column(own): Column<Address> =
+        tx.query_row("SELECT address FROM account WHERE id = 1", [], |row| row.get(0))?;
+    let is_own = own == *from;
     let letter = mime::parse(&message.content).unwrap_or_else(|_| unreadable(from, message));
     let recipients: Vec<_> = message.header.to.iter().map(Address::as_str).collect();
     let in_reply_to = letter
         .in_reply_to
         .as_deref()
-        .and_then(|id| id.split('@').next()?.parse::<MessageId>().ok())
-        .map(|id| id.as_bytes().to_vec())
-        .unwrap_or_default();
+        .and_then(|id| id.split('@').next()?.parse::<MessageId>().ok());
     let rowid = list::insert(
         tx,
         &NewMessage {
             id: message.header.id,
             sender: from,
-            direction: if is_own { list::SENT } else { list::RECEIVED },
+            direction: if is_own { Direction::Sent } else { Direction::Received },
             letter: &letter,
             content: &message.content,
             people: &recipients.join(" "),
-            in_reply_to: &in_reply_to,
+            in_reply_to,
             statement: &message.statement_bytes,
             signature: message.signature.as_bytes(),
             content_key: if is_own { message.key.as_bytes() } else { &[] },
@@ -42,15 +42,7 @@ pub(crate) fn store(tx: &Transaction<'_>, message: &Message, deposited_at: Times
     )?;
     if is_own {
         for StatedRecipient { address, .. } in &message.statement.recipients {
-            tx.execute(
-                "INSERT INTO delivery (message, address, state, state_at) VALUES (?1, ?2, ?3, ?4)",
-                params![
-                    rowid,
-                    address.as_str(),
-                    DeliveryState::Available.number(),
-                    deposited_at.as_millis()
-                ],
-            )?;
+            delivery::insert(tx, rowid, address, DeliveryState::Available, deposited_at)?;
         }
     }
     Ok(rowid)

@@ -2,6 +2,7 @@
 //! What is in it is `schema/`; who keeps its key is `keystore`; what the rows mean belongs to the features.
 //! Next: [`search`].
 
+pub(crate) mod column;
 mod error;
 mod key;
 pub mod search;

@@ -1,7 +1,7 @@
 //! This device's sequence on its way in: a page is stored whole in one transaction, and acknowledged after its commit.
 
+use protocol::Code;
 use protocol::sequence::{Cursor, SequencePage};
-use protocol::{Code, Digest};
 use rusqlite::{Connection, Transaction, params};
 
 use super::SyncReport;
@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::crash::crash_point;
 use crate::error::{Error, NetworkError};
 use crate::session::Session;
-use crate::store::StoreError;
+use crate::store::column::Column;
 
 impl Session {
     /// Takes in page after page until nothing is left, acknowledging each.
@@ -86,20 +86,20 @@ impl Session {
 }
 
 fn cursor(connection: &Connection) -> Result<Cursor, Error> {
-    let (number, hash): (u64, Vec<u8>) =
-        connection.query_row("SELECT number, hash FROM cursor WHERE id = 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    Ok(Cursor {
-        number,
-        hash: Digest::try_from(hash.as_slice()).map_err(|_| StoreError::Corrupt)?,
-    })
+    let cursor = connection.query_row("SELECT number, hash FROM cursor WHERE id = 1", [], |row| {
+        let Column(hash) = row.get(1)?;
+        Ok(Cursor {
+            number: row.get(0)?,
+            hash,
+        })
+    })?;
+    Ok(cursor)
 }
 
 fn set_cursor(tx: &Transaction<'_>, cursor: Cursor) -> Result<(), Error> {
     tx.execute(
         "UPDATE cursor SET number = ?1, hash = ?2 WHERE id = 1",
-        params![cursor.number, cursor.hash.as_bytes()],
+        params![cursor.number, Column(&cursor.hash)],
     )?;
     Ok(())
 }

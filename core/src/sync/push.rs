@@ -24,6 +24,7 @@ use crate::error::{DraftError, Error, KeysError};
 use crate::mail::delivery::{self, DeliveryState};
 use crate::session::Session;
 use crate::store::StoreError;
+use crate::store::column::{Column, numbered};
 
 /// What a row of the outbox asks of the relay.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,22 +37,11 @@ pub(crate) enum OutboxKind {
     Withdrawal,
 }
 
-impl OutboxKind {
-    pub(crate) const fn number(self) -> i64 {
-        match self {
-            Self::Mail => 0,
-            Self::Receipts => 1,
-            Self::Withdrawal => 2,
-        }
-    }
-
-    fn of(number: i64) -> Result<Self, StoreError> {
-        match number {
-            0 => Ok(Self::Mail),
-            1 => Ok(Self::Receipts),
-            2 => Ok(Self::Withdrawal),
-            _ => Err(StoreError::Corrupt),
-        }
+numbered! {
+    OutboxKind {
+        Mail = 0,
+        Receipts = 1,
+        Withdrawal = 2,
     }
 }
 
@@ -154,11 +144,11 @@ impl Session {
 
     /// Whether a row of the outbox or a receipt is due.
     pub(super) fn has_due_work(&self) -> Result<bool, Error> {
-        let now = clock::now().as_millis();
+        let now = clock::now();
         self.read(|connection| {
             let due = connection.query_row(
                 &format!("SELECT EXISTS (SELECT 1 FROM outbox o WHERE {DUE}) OR EXISTS (SELECT 1 FROM receipt)"),
-                [now],
+                [Column(&now)],
                 |row| row.get(0),
             )?;
             Ok(due)
@@ -166,12 +156,12 @@ impl Session {
     }
 
     fn due_rows(&self) -> Result<Vec<i64>, Error> {
-        let now = clock::now().as_millis();
+        let now = clock::now();
         self.read(|connection| {
             let mut select = connection.prepare_cached(&format!(
                 "SELECT o.rowid FROM outbox o WHERE {DUE} ORDER BY o.attempts, o.rowid"
             ))?;
-            let rows = select.query_map([now], |row| row.get(0))?;
+            let rows = select.query_map([Column(&now)], |row| row.get(0))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -187,8 +177,8 @@ impl Session {
                     [rowid],
                     |row| {
                         Ok((
-                            row.get::<_, i64>(0)?,
-                            row.get::<_, Vec<u8>>(1)?,
+                            row.get(0)?,
+                            row.get(1)?,
                             row.get(2)?,
                             row.get::<_, String>(3)?,
                             row.get::<_, Vec<u8>>(4)?,
@@ -200,7 +190,7 @@ impl Session {
                     },
                 )
                 .optional()?;
-            let Some((kind, id, message, recipients, header, payload, key, content, attempts)) = row else {
+            let Some((kind, Column(id), message, recipients, header, payload, key, content, attempts)) = row else {
                 return Ok(None);
             };
             let sealed = if header.is_empty() {
@@ -215,8 +205,8 @@ impl Session {
             };
             Ok(Some(Row {
                 rowid,
-                kind: OutboxKind::of(kind)?,
-                id: MessageId::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt)?,
+                kind,
+                id,
                 message,
                 recipients: parse_recipients(&recipients)?,
                 sealed,
@@ -343,13 +333,7 @@ impl Session {
             let changed = tx.execute(
                 "UPDATE outbox SET header = ?3, payload = ?4, content_key = ?5
                      WHERE rowid = ?1 AND idempotency_key = ?2 AND header = x''",
-                params![
-                    row.rowid,
-                    row.id.as_bytes(),
-                    made.header,
-                    made.payload,
-                    made.key.as_bytes()
-                ],
+                params![row.rowid, Column(&row.id), made.header, made.payload, Column(&made.key)],
             )?;
             if changed == 0 {
                 return Ok(false);
@@ -362,7 +346,7 @@ impl Session {
                         made.header,
                         made.statement,
                         made.signature.as_bytes(),
-                        made.key.as_bytes()
+                        Column(&made.key)
                     ],
                 )?;
                 for address in row
@@ -455,7 +439,7 @@ fn settle(tx: &Transaction<'_>, row: &Row, answer: &DepositAnswer) -> Result<(),
 fn remove(tx: &Transaction<'_>, row: &Row) -> Result<bool, Error> {
     let removed = tx.execute(
         "DELETE FROM outbox WHERE rowid = ?1 AND idempotency_key = ?2",
-        params![row.rowid, row.id.as_bytes()],
+        params![row.rowid, Column(&row.id)],
     )?;
     Ok(removed > 0)
 }
@@ -466,7 +450,7 @@ fn refuse(tx: &Transaction<'_>, row: &Row, code: &str) -> Result<(), Error> {
         (OutboxKind::Mail, Some(message)) => {
             let refused = tx.execute(
                 "UPDATE outbox SET refused = ?3 WHERE rowid = ?1 AND idempotency_key = ?2",
-                params![row.rowid, row.id.as_bytes(), code],
+                params![row.rowid, Column(&row.id), code],
             )?;
             if refused == 0 {
                 return Ok(());
@@ -496,9 +480,9 @@ fn refuse_unread(tx: &Transaction<'_>, rowid: i64) -> Result<(), Error> {
          WHERE message = (SELECT message FROM outbox WHERE rowid = ?1) AND state = ?4",
         params![
             rowid,
-            DeliveryState::Refused.number(),
-            clock::now().as_millis(),
-            DeliveryState::Queued.number()
+            DeliveryState::Refused,
+            Column(&clock::now()),
+            DeliveryState::Queued
         ],
     )?;
     Ok(())
@@ -518,7 +502,7 @@ fn postpone(tx: &Transaction<'_>, row: &Row) -> Result<(), Error> {
         .saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
     tx.execute(
         "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?3 WHERE rowid = ?1 AND idempotency_key = ?2",
-        params![row.rowid, row.id.as_bytes(), next],
+        params![row.rowid, Column(&row.id), next],
     )?;
     Ok(())
 }

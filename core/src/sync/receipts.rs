@@ -3,47 +3,41 @@
 use protocol::cbor;
 use protocol::envelope::Message;
 use protocol::receipt::{Reading, Receipt, Receipts};
-use protocol::{MessageId, Timestamp, limits};
+use protocol::{Address, MessageId, limits};
 use rusqlite::{Transaction, params};
 
 use super::OutboxKind;
 use crate::error::Error;
 use crate::mail::delivery::{self, DeliveryState};
-use crate::mail::mark;
-use crate::store::StoreError;
+use crate::store::column::Column;
 
 /// Turns the receipts that are due into one row for each correspondent.
 pub(super) fn queue(tx: &Transaction<'_>) -> Result<(), Error> {
     let mut select = tx.prepare_cached("SELECT DISTINCT sender FROM receipt")?;
-    let senders: Vec<String> = select.query_map([], |row| row.get(0)).and_then(Iterator::collect)?;
-    for sender in senders {
+    let senders: Vec<Column<Address>> = select.query_map([], |row| row.get(0)).and_then(Iterator::collect)?;
+    for Column(sender) in senders {
         let mut select =
             tx.prepare_cached("SELECT id, reading, at FROM receipt WHERE sender = ?1 ORDER BY at LIMIT ?2")?;
         let most = i64::try_from(limits::RECEIPTS).unwrap_or(i64::MAX);
-        let rows: Vec<(Vec<u8>, i64, i64)> = select
-            .query_map(params![sender, most], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        let receipts: Vec<Receipt> = select
+            .query_map(params![Column(&sender), most], |row| {
+                let (Column(id), Column(reading), Column(at)) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(Receipt { id, reading, at })
+            })
             .and_then(Iterator::collect)?;
-        let mut receipts = Vec::with_capacity(rows.len());
-        for (id, reading, at) in rows {
-            let reading_kind = if reading == 0 { Reading::Read } else { Reading::Handled };
-            let message = MessageId::try_from(id.as_slice()).map_err(|_| StoreError::Corrupt)?;
-            receipts.push(Receipt {
-                id: message,
-                reading: reading_kind,
-                at: Timestamp::from_millis(at),
-            });
+        for receipt in &receipts {
             tx.execute(
                 "DELETE FROM receipt WHERE sender = ?1 AND id = ?2 AND reading = ?3",
-                params![sender, id, reading],
+                params![Column(&sender), Column(&receipt.id), Column(&receipt.reading)],
             )?;
         }
         let content = cbor::encode(&Receipts { receipts });
         tx.execute(
             "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
             params![
-                OutboxKind::Receipts.number(),
-                MessageId::make()?.as_bytes(),
-                sender,
+                OutboxKind::Receipts,
+                Column(&MessageId::make()?),
+                Column(&sender),
                 content
             ],
         )?;
@@ -69,10 +63,10 @@ pub(super) fn apply(tx: &Transaction<'_>, message: &Message) -> Result<u32, Erro
 
 /// Drops every receipt of reading that has not left: it would say more than a person now wants to.
 pub(crate) fn forget_read(tx: &Transaction<'_>) -> Result<(), Error> {
-    tx.execute("DELETE FROM receipt WHERE reading = ?1", [mark::READ])?;
+    tx.execute("DELETE FROM receipt WHERE reading = ?1", [Column(&Reading::Read)])?;
     let mut select = tx.prepare_cached("SELECT rowid, content FROM outbox WHERE kind = ?1 AND header = x''")?;
     let rows: Vec<(i64, Vec<u8>)> = select
-        .query_map([OutboxKind::Receipts.number()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_map([OutboxKind::Receipts], |row| Ok((row.get(0)?, row.get(1)?)))
         .and_then(Iterator::collect)?;
     for (row, content) in rows {
         let mut kept: Receipts = cbor::decode(&content)?;

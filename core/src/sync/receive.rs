@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::mail::delivery::{self, DeliveryState};
 use crate::mail::received;
 use crate::session::Session;
+use crate::store::column::Column;
 
 /// An entry and what was made of it.
 pub(super) struct Arrival {
@@ -252,7 +253,7 @@ fn is_seen(connection: &rusqlite::Connection, sender: &Address, id: &MessageId) 
     let seen = connection
         .query_row(
             "SELECT 1 FROM seen WHERE sender = ?1 AND id = ?2",
-            params![sender.as_str(), id.as_bytes()],
+            params![Column(sender), Column(id)],
             |_| Ok(()),
         )
         .optional()?;
@@ -262,7 +263,7 @@ fn is_seen(connection: &rusqlite::Connection, sender: &Address, id: &MessageId) 
 fn mark_seen(tx: &Transaction<'_>, sender: &Address, id: &MessageId) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
-        params![sender.as_str(), id.as_bytes(), clock::now().as_millis()],
+        params![Column(sender), Column(id), Column(&clock::now())],
     )?;
     Ok(())
 }

@@ -2,14 +2,16 @@
 
 use protocol::sequence::{Entry, SequencePage};
 use protocol::{Address, Digest, MessageId, Timestamp};
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Transaction, params};
 
 use super::SyncReport;
 use crate::account::Account;
 use crate::clock;
+use crate::code::coded;
 use crate::error::Error;
 use crate::session::Session;
+use crate::store::column::Column;
 
 /// For how long an envelope is tried again, in days.
 const REOPEN_DAYS: i64 = 30;
@@ -38,39 +40,30 @@ pub enum Reason {
     WrongSignature,
 }
 
-impl Reason {
-    const ALL: [Self; 8] = [
-        Self::CannotOpen,
-        Self::IdentityChanged,
-        Self::KeysUnverified,
-        Self::Malformed,
-        Self::NoPrekey,
-        Self::OtherRecipient,
-        Self::SenderUnknown,
-        Self::WrongSignature,
-    ];
-
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::CannotOpen => "cannot-open",
-            Self::IdentityChanged => "identity-changed",
-            Self::KeysUnverified => "keys-unverified",
-            Self::Malformed => "malformed",
-            Self::NoPrekey => "no-prekey",
-            Self::OtherRecipient => "other-recipient",
-            Self::SenderUnknown => "sender-unknown",
-            Self::WrongSignature => "wrong-signature",
-        }
+coded! {
+    Reason {
+        CannotOpen = "cannot-open",
+        IdentityChanged = "identity-changed",
+        KeysUnverified = "keys-unverified",
+        Malformed = "malformed",
+        NoPrekey = "no-prekey",
+        OtherRecipient = "other-recipient",
+        SenderUnknown = "sender-unknown",
+        WrongSignature = "wrong-signature",
     }
 }
 
 impl FromSql for Reason {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let code = value.as_str()?;
-        let known = Self::ALL.into_iter().find(|reason| reason.code() == code);
-        known.ok_or(FromSqlError::InvalidType)
+        let known = Self::ALL.iter().find(|reason| reason.code() == code);
+        known.copied().ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for Reason {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.code().into())
     }
 }
 
@@ -105,10 +98,11 @@ impl Session {
             let mut select =
                 connection.prepare_cached("SELECT sender, reason, received_at FROM unopened ORDER BY rowid DESC")?;
             let rows = select.query_map([], |row| {
+                let Column(received_at) = row.get(2)?;
                 Ok(Unopened {
                     sender: row.get(0)?,
                     reason: row.get(1)?,
-                    received_at: Timestamp::from_millis(row.get(2)?),
+                    received_at,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -153,9 +147,8 @@ fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Ent
     let mut select = connection.prepare_cached(
         "SELECT rowid, entry, payload FROM unopened WHERE reason IN (?1, ?2) AND received_at > ?3 ORDER BY rowid LIMIT ?4",
     )?;
-    let passing = [Reason::KeysUnverified, Reason::SenderUnknown].map(Reason::code);
-    let [first, second] = passing;
-    let rows = select.query_map(params![first, second, since.as_millis(), REOPEN_AT_ONCE], |row| {
+    let [first, second] = [Reason::KeysUnverified, Reason::SenderUnknown];
+    let rows = select.query_map(params![first, second, Column(&since), REOPEN_AT_ONCE], |row| {
         let (body, payload): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
         let entry = Entry {
             number: 0,
@@ -180,11 +173,11 @@ pub(super) fn keep(
         "INSERT INTO unopened (sender, id, entry, payload, reason, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             from.map_or("", |(sender, _)| sender.as_str()),
-            from.map_or(&[][..], |(_, id)| id.as_bytes()),
+            Column(&from.map(|(_, id)| *id)),
             entry.body.as_deref().map_or(&[][..], Vec::as_slice),
             entry.payload.as_deref().map_or(&[][..], Vec::as_slice),
-            reason.code(),
-            clock::now().as_millis(),
+            reason,
+            Column(&clock::now()),
         ],
     )?;
     Ok(())

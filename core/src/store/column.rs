@@ -1,0 +1,150 @@
+//! How values stand in columns: a row is read and written in its types, and what is of no such type is a damaged store.
+//! What the rows mean belongs to the features.
+
+use protocol::chunked::ContentKey;
+use protocol::receipt::Reading;
+use protocol::seal::PrekeySecret;
+use protocol::sign::Seed;
+use protocol::{Address, DeviceId, Digest, MessageId, Timestamp};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+/// A type of the protocol that stands in one column. It may not have the traits of `rusqlite` itself: both are foreign here.
+pub(crate) trait Stored: Sized {
+    /// The column of this value.
+    fn to_column(&self) -> ToSqlOutput<'_>;
+
+    /// The value of a column.
+    fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self>;
+}
+
+/// A value of the protocol on its way into a column, borrowed, or out of one.
+pub(crate) struct Column<T>(pub(crate) T);
+
+impl<T: Stored> FromSql for Column<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        T::of_column(value).map(Self)
+    }
+}
+
+impl<T: Stored> ToSql for Column<&T> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.to_column())
+    }
+}
+
+impl Stored for Address {
+    fn to_column(&self) -> ToSqlOutput<'_> {
+        self.as_str().into()
+    }
+
+    fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
+
+/// Identifiers and secrets: so many bytes, and none more. A secret passes through no buffer that is left behind.
+macro_rules! bytes {
+    ($($name:ident: $read:expr;)+) => {$(
+        impl Stored for $name {
+            fn to_column(&self) -> ToSqlOutput<'_> {
+                self.as_bytes().as_slice().into()
+            }
+
+            fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let bytes = value.as_blob()?;
+                let read: Option<Self> = $read(bytes);
+                read.ok_or(FromSqlError::InvalidBlobSize {
+                    expected_size: Self::LEN,
+                    blob_size: bytes.len(),
+                })
+            }
+        }
+    )+};
+}
+
+bytes! {
+    ContentKey: |bytes: &[u8]| bytes.try_into().map(Self::from_bytes).ok();
+    DeviceId: |bytes: &[u8]| bytes.try_into().ok();
+    Digest: |bytes: &[u8]| bytes.try_into().ok();
+    MessageId: |bytes: &[u8]| bytes.try_into().ok();
+    PrekeySecret: |bytes: &[u8]| bytes.try_into().map(Self::from_bytes).ok();
+    Seed: |bytes: &[u8]| bytes.try_into().map(Self::from_bytes).ok();
+}
+
+impl Stored for Option<MessageId> {
+    fn to_column(&self) -> ToSqlOutput<'_> {
+        self.as_ref().map_or(&[][..], |id| id.as_bytes()).into()
+    }
+
+    fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        if value.as_blob()?.is_empty() {
+            return Ok(None);
+        }
+        MessageId::of_column(value).map(Some)
+    }
+}
+
+impl Stored for Reading {
+    fn to_column(&self) -> ToSqlOutput<'_> {
+        let number: i64 = match self {
+            Self::Handled => 1,
+            _ => 0,
+        };
+        number.into()
+    }
+
+    fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_i64()? {
+            0 => Ok(Self::Read),
+            1 => Ok(Self::Handled),
+            number => Err(FromSqlError::OutOfRange(number)),
+        }
+    }
+}
+
+impl Stored for Timestamp {
+    fn to_column(&self) -> ToSqlOutput<'_> {
+        self.as_millis().into()
+    }
+
+    fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Self::from_millis)
+    }
+}
+
+/// 0 is "not yet".
+impl Stored for Option<Timestamp> {
+    fn to_column(&self) -> ToSqlOutput<'_> {
+        self.map_or(0, Timestamp::as_millis).into()
+    }
+
+    fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let millis = value.as_i64()?;
+        Ok((millis != 0).then(|| Timestamp::from_millis(millis)))
+    }
+}
+
+/// Declares the numbers by which an enum of the core stands in a column: a variant without one does not compile.
+macro_rules! numbered {
+    ($name:ident { $($variant:ident = $number:literal,)+ }) => {
+        impl rusqlite::types::FromSql for $name {
+            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+                match value.as_i64()? {
+                    $($number => Ok(Self::$variant),)+
+                    number => Err(rusqlite::types::FromSqlError::OutOfRange(number)),
+                }
+            }
+        }
+
+        impl rusqlite::types::ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+                let number: i64 = match self {
+                    $(Self::$variant => $number,)+
+                };
+                Ok(number.into())
+            }
+        }
+    };
+}
+
+pub(crate) use numbered;
