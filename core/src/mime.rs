@@ -15,6 +15,7 @@ use mail_parser::{ContentType, DateTime, Header, HeaderName, HeaderValue, Messag
 use protocol::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use crate::code::coded;
 use crate::hprim;
 
 /// Longest message parsed, in bytes: 10 MB of attachments, the most ever granted, in base64 with its line ends.
@@ -120,30 +121,18 @@ pub enum MimeError {
     Unreadable,
 }
 
-impl MimeError {
-    /// Every error, in the order of its name.
-    pub const ALL: &[Self] = &[
-        Self::Empty,
-        Self::HeaderTooLarge,
-        Self::TooDeep,
-        Self::TooLarge,
-        Self::TooManyParts,
-        Self::Unreadable,
-    ];
-
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Empty => "mime-empty",
-            Self::HeaderTooLarge => "mime-header-too-large",
-            Self::TooDeep => "mime-too-deep",
-            Self::TooLarge => "mime-too-large",
-            Self::TooManyParts => "mime-too-many-parts",
-            Self::Unreadable => "mime-unreadable",
-        }
+coded! {
+    MimeError {
+        Empty = "mime-empty",
+        HeaderTooLarge = "mime-header-too-large",
+        TooDeep = "mime-too-deep",
+        TooLarge = "mime-too-large",
+        TooManyParts = "mime-too-many-parts",
+        Unreadable = "mime-unreadable",
     }
+}
 
+impl MimeError {
     /// The sentence shown to a French-speaking user; `Display` has the English one.
     #[must_use]
     pub const fn in_french(self) -> &'static str {

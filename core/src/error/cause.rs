@@ -3,6 +3,8 @@
 
 use thiserror::Error;
 
+use crate::code::coded;
+
 /// Why a draft cannot be sent as it is.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("{}", self.code())]
@@ -20,19 +22,17 @@ pub enum DraftError {
     TooManyRecipients,
 }
 
-impl DraftError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::IdentityChanged => "identity-changed",
-            Self::NoRecipient => "no-recipient",
-            Self::RecipientTwice => "recipient-twice",
-            Self::TooLarge => "too-large",
-            Self::TooManyRecipients => "too-many-recipients",
-        }
+coded! {
+    DraftError {
+        IdentityChanged = "identity-changed",
+        NoRecipient = "no-recipient",
+        RecipientTwice = "recipient-twice",
+        TooLarge = "too-large",
+        TooManyRecipients = "too-many-recipients",
     }
+}
 
+impl DraftError {
     pub(super) const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::IdentityChanged => (
@@ -73,19 +73,17 @@ pub enum KeysError {
     Unverified,
 }
 
-impl KeysError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::CorrespondentTooNew => "correspondent-too-new",
-            Self::PrekeysUnverified => "prekeys-unverified",
-            Self::RelayBehind => "relay-behind",
-            Self::RelayForked => "relay-forked",
-            Self::Unverified => "keys-unverified",
-        }
+coded! {
+    KeysError {
+        CorrespondentTooNew = "correspondent-too-new",
+        PrekeysUnverified = "prekeys-unverified",
+        RelayBehind = "relay-behind",
+        RelayForked = "relay-forked",
+        Unverified = "keys-unverified",
     }
+}
 
+impl KeysError {
     pub(super) const fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::CorrespondentTooNew => (
@@ -131,26 +129,24 @@ pub enum NetworkError {
     Unreachable,
 }
 
-impl NetworkError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::AnswerTooLarge => "answer-too-large",
-            Self::AnswerUnexpected => "answer-unexpected",
-            Self::AnswerUnreadable => "answer-unreadable",
-            Self::CertificateRefused => "certificate-refused",
-            Self::ConnectionLost => "connection-lost",
-            Self::LineDead => "line-dead",
-            Self::ProxyAuthentication => "proxy-authentication",
-            Self::SequenceGap => "sequence-gap",
-            Self::SequenceStuck => "sequence-stuck",
-            Self::StreamRefused => "stream-refused",
-            Self::Timeout => "timeout",
-            Self::Unreachable => "unreachable-relay",
-        }
+coded! {
+    NetworkError {
+        AnswerTooLarge = "answer-too-large",
+        AnswerUnexpected = "answer-unexpected",
+        AnswerUnreadable = "answer-unreadable",
+        CertificateRefused = "certificate-refused",
+        ConnectionLost = "connection-lost",
+        LineDead = "line-dead",
+        ProxyAuthentication = "proxy-authentication",
+        SequenceGap = "sequence-gap",
+        SequenceStuck = "sequence-stuck",
+        StreamRefused = "stream-refused",
+        Timeout = "timeout",
+        Unreachable = "unreachable-relay",
     }
+}
 
+impl NetworkError {
     /// Whether the relay was not even reached: nothing else will be either.
     pub(crate) const fn is_line_down(self) -> bool {
         matches!(self, Self::CertificateRefused | Self::Unreachable)
@@ -201,17 +197,13 @@ pub enum ServerError {
     Unusable,
 }
 
-impl ServerError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::CaEmpty => "ca-empty",
-            Self::CaUnreadable => "ca-unreadable",
-            Self::NotHttps => "server-not-https",
-            Self::Renamed => "server-renamed",
-            Self::TlsUnusable => "tls-unusable",
-            Self::Unusable => "server-unusable",
-        }
+coded! {
+    ServerError {
+        CaEmpty = "ca-empty",
+        CaUnreadable = "ca-unreadable",
+        NotHttps = "server-not-https",
+        Renamed = "server-renamed",
+        TlsUnusable = "tls-unusable",
+        Unusable = "server-unusable",
     }
 }

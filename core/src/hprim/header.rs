@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::date::{DateLine, strict};
+use crate::code::coded;
 
 /// Lines of a header.
 pub(super) const LINES: usize = 12;
@@ -412,28 +413,17 @@ pub enum HeaderProblem {
     SurnameMissing,
 }
 
-impl HeaderProblem {
-    /// Every problem, in the order of its name.
-    pub const ALL: &[Self] = &[
-        Self::BirthDateInFuture,
-        Self::BirthDateMissing,
-        Self::BirthDateUnreadable,
-        Self::GivenNameMissing,
-        Self::SurnameMissing,
-    ];
-
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::BirthDateInFuture => "patient-birth-date-in-future",
-            Self::BirthDateMissing => "patient-birth-date-missing",
-            Self::BirthDateUnreadable => "patient-birth-date-unreadable",
-            Self::GivenNameMissing => "patient-given-name-missing",
-            Self::SurnameMissing => "patient-surname-missing",
-        }
+coded! {
+    HeaderProblem {
+        BirthDateInFuture = "patient-birth-date-in-future",
+        BirthDateMissing = "patient-birth-date-missing",
+        BirthDateUnreadable = "patient-birth-date-unreadable",
+        GivenNameMissing = "patient-given-name-missing",
+        SurnameMissing = "patient-surname-missing",
     }
+}
 
+impl HeaderProblem {
     /// The sentence shown to a French-speaking user.
     #[must_use]
     pub const fn in_french(self) -> &'static str {

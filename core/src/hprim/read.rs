@@ -10,6 +10,7 @@ use super::header::{Header, LINES, WIDTHS, without_controls};
 use super::lab::{FIELDS, Flag, Lab, LabLine, LabResult, Prefix, ResultKind, ResultStatus, marked};
 use super::marker::{Marker, is_armoured, is_hprim_sante};
 use super::warning::{Deviation, Warning, Warnings};
+use crate::code::coded;
 
 /// The longest file read, in bytes: the largest message ever granted.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;
@@ -125,36 +126,21 @@ pub enum HprimError {
     Utf16,
 }
 
-impl HprimError {
-    /// Every error, in the order of its name.
-    pub const ALL: &[Self] = &[
-        Self::Armoured,
-        Self::Empty,
-        Self::HprimSante,
-        Self::NoHeader,
-        Self::NotText,
-        Self::TooLarge,
-        Self::TooManyDocuments,
-        Self::TooManyLines,
-        Self::Utf16,
-    ];
-
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Armoured => "hprim-armoured",
-            Self::Empty => "hprim-empty",
-            Self::HprimSante => "hprim-sante",
-            Self::NoHeader => "hprim-no-header",
-            Self::NotText => "hprim-not-text",
-            Self::TooLarge => "hprim-too-large",
-            Self::TooManyDocuments => "hprim-too-many-documents",
-            Self::TooManyLines => "hprim-too-many-lines",
-            Self::Utf16 => "hprim-utf16",
-        }
+coded! {
+    HprimError {
+        Armoured = "hprim-armoured",
+        Empty = "hprim-empty",
+        HprimSante = "hprim-sante",
+        NoHeader = "hprim-no-header",
+        NotText = "hprim-not-text",
+        TooLarge = "hprim-too-large",
+        TooManyDocuments = "hprim-too-many-documents",
+        TooManyLines = "hprim-too-many-lines",
+        Utf16 = "hprim-utf16",
     }
+}
 
+impl HprimError {
     /// The sentence shown to a French-speaking user; `Display` has the English one.
     #[must_use]
     pub const fn in_french(self) -> &'static str {

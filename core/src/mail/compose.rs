@@ -11,6 +11,7 @@ use super::delivery::{self, DeliveryState};
 use super::list::{self, Direction};
 use crate::account::Account;
 use crate::clock;
+use crate::code::coded;
 use crate::crash::crash_point;
 use crate::error::{DraftError, Error};
 use crate::hprim::{self, Document, HeaderProblem, Party, Patient};
@@ -67,19 +68,15 @@ pub enum SendWarning {
     TooLarge,
 }
 
-impl SendWarning {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::AttachmentInsteadOfText => "attachment-instead-of-text",
-            Self::BirthDateMissing => "birth-date-missing",
-            Self::PatientMissing => "patient-missing",
-            Self::PatientNameMissing => "patient-name-missing",
-            Self::SeveralRecipients => "several-recipients",
-            Self::SubjectMissing => "subject-missing",
-            Self::TooLarge => "too-large",
-        }
+coded! {
+    SendWarning {
+        AttachmentInsteadOfText = "attachment-instead-of-text",
+        BirthDateMissing = "birth-date-missing",
+        PatientMissing = "patient-missing",
+        PatientNameMissing = "patient-name-missing",
+        SeveralRecipients = "several-recipients",
+        SubjectMissing = "subject-missing",
+        TooLarge = "too-large",
     }
 }
 

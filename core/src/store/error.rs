@@ -3,6 +3,8 @@
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use crate::code::coded;
+
 /// A failure of the store or of the place its key is kept in.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
@@ -54,29 +56,27 @@ pub enum StoreError {
     Random,
 }
 
-impl StoreError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Busy => "store-busy",
-            Self::Corrupt => "store-corrupt",
-            Self::Exists => "store-exists",
-            Self::Fault => "store-fault",
-            Self::Full => "store-full",
-            Self::Io => "store-io",
-            Self::KeyDamaged => "key-damaged",
-            Self::KeyMissing => "key-missing",
-            Self::KeyOpenToOthers => "key-open-to-others",
-            Self::KeyPlace => "key-place",
-            Self::KeyRefused => "key-refused",
-            Self::Missing => "store-missing",
-            Self::Newer => "store-newer",
-            Self::PassphraseRefused => "passphrase-refused",
-            Self::Random => "no-randomness",
-        }
+coded! {
+    StoreError {
+        Busy = "store-busy",
+        Corrupt = "store-corrupt",
+        Exists = "store-exists",
+        Fault = "store-fault",
+        Full = "store-full",
+        Io = "store-io",
+        KeyDamaged = "key-damaged",
+        KeyMissing = "key-missing",
+        KeyOpenToOthers = "key-open-to-others",
+        KeyPlace = "key-place",
+        KeyRefused = "key-refused",
+        Missing = "store-missing",
+        Newer = "store-newer",
+        PassphraseRefused = "passphrase-refused",
+        Random = "no-randomness",
     }
+}
 
+impl StoreError {
     /// Whether the same call may succeed later without anybody doing anything.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
