@@ -55,14 +55,25 @@ impl Blobs {
         Ok(blob)
     }
 
-    /// The payload in the file `name`.
-    pub(crate) fn load(&self, name: &str) -> io::Result<Vec<u8>> {
+    /// What the file `name` holds; `None` when it is gone or the disk does not give it back.
+    ///
+    /// An error is one that may pass, such as too many open files.
+    pub(crate) fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let limit = u64::try_from(protocol::limits::DEPOSIT_BYTES).unwrap_or(u64::MAX);
+        let file = match File::open(self.folder.join(name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::error!("a payload file is gone");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         let mut payload = Vec::new();
-        File::open(self.folder.join(name))?
-            .take(limit)
-            .read_to_end(&mut payload)?;
-        Ok(payload)
+        let read = file.take(limit).read_to_end(&mut payload);
+        Ok(read
+            .inspect_err(|error| tracing::error!(%error, "a payload file cannot be read"))
+            .ok()
+            .map(|_| payload))
     }
 
     /// Removes files that no row names any longer.
@@ -166,7 +177,7 @@ mod tests {
         });
         assert_eq!(swept.unwrap(), 1);
         for name in names {
-            assert_eq!(blobs.load(&name).unwrap(), b"on its way");
+            assert_eq!(blobs.load(&name).unwrap().unwrap(), b"on its way");
         }
     }
 }

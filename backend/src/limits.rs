@@ -2,6 +2,7 @@
 //! Sizes of messages are the protocol's: [`protocol::limits`].
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -41,11 +42,13 @@ pub struct Limits {
     pub activation: Limit,
     /// Enrolments, for each network address: their signatures cost time.
     pub enrolments: Limit,
-    /// Challenges and tokens, for each device.
+    /// Challenges, for each network address and device: nobody is to use up a device's from elsewhere.
+    pub challenges: Limit,
+    /// Tokens, for each device that proved itself.
     pub tokens: Limit,
     /// Accounts whose keys are asked for, for each device: prekeys are used up by it.
     pub keys: Limit,
-    /// Deposits, for each device.
+    /// Deposits and withdrawals, for each device.
     pub deposits: Limit,
     /// Directory look-ups, for each device.
     pub directory: Limit,
@@ -63,6 +66,7 @@ impl Default for Limits {
         Self {
             activation: row("activation", 5, 5, 15 * 60, Failing::Closed),
             enrolments: row("enrolments", 500, 60, 60, Failing::Closed),
+            challenges: row("challenges", 120, 60, 60, Failing::Open),
             tokens: row("tokens", 120, 60, 60, Failing::Closed),
             keys: row("keys", 10_000, 600, 60, Failing::Open),
             deposits: row("deposits", 20_000, 3_000, 60, Failing::Open),
@@ -142,6 +146,7 @@ impl Buckets {
 pub(crate) struct Doors {
     pub(crate) activation: Buckets,
     pub(crate) enrolments: Buckets,
+    pub(crate) challenges: Buckets,
     pub(crate) tokens: Buckets,
     pub(crate) keys: Buckets,
     pub(crate) deposits: Buckets,
@@ -153,6 +158,7 @@ impl Doors {
         Self {
             activation: Buckets::new(limits.activation),
             enrolments: Buckets::new(limits.enrolments),
+            challenges: Buckets::new(limits.challenges),
             tokens: Buckets::new(limits.tokens),
             keys: Buckets::new(limits.keys),
             deposits: Buckets::new(limits.deposits),
@@ -161,9 +167,30 @@ impl Doors {
     }
 }
 
+/// A network address as a key: of IPv6 the half that is given to one customer, who has all the rest of it.
+pub(crate) fn network(peer: IpAddr) -> [u8; 8] {
+    let mut key = [0; 8];
+    match peer.to_canonical() {
+        IpAddr::V4(peer) => key.iter_mut().zip(peer.octets()).for_each(|(to, from)| *to = from),
+        IpAddr::V6(peer) => key.iter_mut().zip(peer.octets()).for_each(|(to, from)| *to = from),
+    }
+    key
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_a_whole_network_is_one_key() {
+        let key = |peer: &str| network(peer.parse().unwrap());
+        assert_eq!(key("2001:db8:0:7::1"), key("2001:db8:0:7:ffff::2"));
+        assert_eq!(key("::ffff:192.0.2.7"), key("192.0.2.7"));
+        for other in ["2001:db8:0:8::1", "192.0.2.7", "192.0.2.8"] {
+            assert_ne!(key("2001:db8:0:7::1"), key(other));
+        }
+        assert_ne!(key("192.0.2.7"), key("192.0.2.8"));
+    }
 
     fn buckets(failing: Failing) -> Buckets {
         Buckets::new(Limit {

@@ -61,6 +61,7 @@ impl DeliveryState {
             Self::Withdrawn => language.one_of("withdrawn", "repris"),
             Self::Expired => language.one_of("expired", "expiré"),
             Self::Refused => language.one_of("refused", "refusé"),
+            Self::Lost => language.one_of("lost by the relay: send it again", "perdu par le relais : renvoyez-le"),
         }
     }
 }
@@ -127,6 +128,10 @@ impl Reason {
             Self::OtherRecipient => language.one_of(
                 "Its sender sealed it for somebody else, and it was passed on as if it were yours.",
                 "Son expéditeur l'a scellé pour quelqu'un d'autre, et il fut transmis comme s'il était pour vous.",
+            ),
+            Self::PayloadLost => language.one_of(
+                "The relay lost it, and tells its sender so. Ask the sender to send it again.",
+                "Le relais l'a perdu et le dit à son expéditeur. Demandez-lui de le renvoyer.",
             ),
             Self::SenderUnknown => language.one_of(
                 "The relay knows no such sender any more. Pli tries again for 30 days.",

@@ -199,7 +199,6 @@ pub struct KeysRequest {
 /// Which prekeys a sender asks for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum PrekeyWish {
     /// Last-resort prekeys: for receipts.
     LastResort,

@@ -24,7 +24,6 @@ pub const VERSION: u8 = 1;
 /// Whether people are told how an envelope fares.
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
 #[cbor(index_only)]
-#[non_exhaustive]
 pub enum Class {
     /// A person's mail: the relay sends notices of it.
     #[n(0)]
@@ -146,7 +145,6 @@ impl Format for Deposit {
 /// What a payload is.
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
 #[cbor(index_only)]
-#[non_exhaustive]
 pub enum Kind {
     /// A MIME message.
     #[n(0)]

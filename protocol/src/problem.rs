@@ -129,6 +129,8 @@ codes! {
     TooLarge, "too-large", 413, "Larger than the relay accepts.";
     /// Every recipient is unknown or has no device.
     Unreachable, "unreachable", 422, "No recipient can be reached: they have no device yet.";
+    /// The sender has taken the message back before it came.
+    Withdrawn, "withdrawn", 409, "This message was taken back before it arrived.";
 }
 
 #[cfg(test)]

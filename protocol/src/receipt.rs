@@ -11,7 +11,6 @@ use crate::time::Timestamp;
 /// What a person did with a mail.
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, Ord, PartialEq, PartialOrd)]
 #[cbor(index_only)]
-#[non_exhaustive]
 pub enum Reading {
     /// It was on a screen.
     #[n(0)]
@@ -19,6 +18,25 @@ pub enum Reading {
     /// What it asks for was done.
     #[n(1)]
     Handled,
+}
+
+impl Reading {
+    /// Its number, on the wire and in tables.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Read => 0,
+            Self::Handled => 1,
+        }
+    }
+
+    /// The reading with this number, if there is one.
+    #[must_use]
+    pub fn of_number(number: i64) -> Option<Self> {
+        [Self::Read, Self::Handled]
+            .into_iter()
+            .find(|reading| reading.number() == number)
+    }
 }
 
 /// One receipt.
@@ -48,4 +66,21 @@ pub struct Receipts {
 impl Format for Receipts {
     const NAME: &'static str = "receipts";
     const LIMIT: usize = limits::RECEIPTS * 64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_has_the_number_that_it_has_on_the_wire() {
+        for reading in [Reading::Read, Reading::Handled] {
+            assert_eq!(
+                minicbor::to_vec(reading).unwrap(),
+                minicbor::to_vec(reading.number()).unwrap()
+            );
+            assert_eq!(Reading::of_number(reading.number()), Some(reading));
+        }
+        assert_eq!((Reading::of_number(-1), Reading::of_number(2)), (None, None));
+    }
 }

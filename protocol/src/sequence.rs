@@ -60,7 +60,7 @@ pub struct Entry {
     /// The encoded [`EntryBody`]; none when the sender has withdrawn it, or it expired.
     #[n(2)]
     pub body: Option<ByteVec>,
-    /// The payload of a mail.
+    /// The payload of a mail; none when the relay lost it.
     #[n(3)]
     pub payload: Option<ByteVec>,
 }
@@ -89,7 +89,6 @@ impl Entry {
 
 /// What an entry holds.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum EntryBody {
     /// An envelope, with this device's wrap alone.
     #[n(0)]
@@ -144,7 +143,6 @@ pub struct Notice {
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, Ord, PartialEq, PartialOrd, serde::Deserialize, serde::Serialize)]
 #[cbor(index_only)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Step {
     /// It waits for the recipient's devices.
     #[n(0)]
@@ -161,6 +159,40 @@ pub enum Step {
     /// Nobody retrieved it in time.
     #[n(4)]
     Expired,
+    /// The relay lost it before it was retrieved: it has to be sent again.
+    #[n(5)]
+    Lost,
+}
+
+impl Step {
+    /// Every step, by its number.
+    pub const ALL: [Self; 6] = [
+        Self::Available,
+        Self::Retrieved,
+        Self::Unreachable,
+        Self::Withdrawn,
+        Self::Expired,
+        Self::Lost,
+    ];
+
+    /// Its number, on the wire and in tables.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Available => 0,
+            Self::Retrieved => 1,
+            Self::Unreachable => 2,
+            Self::Withdrawn => 3,
+            Self::Expired => 4,
+            Self::Lost => 5,
+        }
+    }
+
+    /// The step with this number, if there is one.
+    #[must_use]
+    pub fn of_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.number() == number)
+    }
 }
 
 /// Entries of a sequence, in order and without gaps.
@@ -180,6 +212,18 @@ impl Format for SequencePage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_has_the_number_that_it_has_on_the_wire() {
+        for step in Step::ALL {
+            assert_eq!(
+                minicbor::to_vec(step).unwrap(),
+                minicbor::to_vec(step.number()).unwrap()
+            );
+            assert_eq!(Step::of_number(step.number()), Some(step));
+        }
+        assert_eq!((Step::of_number(-1), Step::of_number(6)), (None, None));
+    }
 
     #[test]
     fn an_entry_opens_only_with_what_its_digests_say() {

@@ -13,6 +13,7 @@ use super::App;
 use super::extract::{Binary, Json};
 use super::refusal::Refusal;
 use crate::crash::crash_point;
+use crate::limits::network;
 use crate::storage::accounts::{self, EnrolmentEnd, VerifiedEnrolment};
 use crate::storage::{prekeys, refuse};
 
@@ -31,7 +32,7 @@ pub(super) async fn enrol(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Binary<Enrolment>,
 ) -> Result<axum::Json<Enrolled>, Refusal> {
-    if !app.doors().enrolments.take(peer.ip().to_string().as_bytes(), 1) {
+    if !app.doors().enrolments.take(&network(peer.ip()), 1) {
         return Err(Refusal::new(Code::Throttled, ""));
     }
     let now = Timestamp::now();
@@ -80,6 +81,7 @@ pub(super) async fn enrol(
 /// `POST /v1/challenges`.
 pub(super) async fn challenge(
     State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Json(request): Json<ChallengeRequest>,
 ) -> Result<axum::Json<ChallengeAnswer>, Refusal> {
     let device = request.device;
@@ -91,7 +93,8 @@ pub(super) async fn challenge(
     if known.is_none() {
         return Err(Refusal::new(Code::DeviceUnknown, ""));
     }
-    if !app.doors().tokens.take(device.as_bytes(), 1) {
+    let key = [&network(peer.ip())[..], device.as_bytes()].concat();
+    if !app.doors().challenges.take(&key, 1) {
         return Err(Refusal::new(Code::Throttled, ""));
     }
     let challenge = app
@@ -129,6 +132,10 @@ pub(super) async fn token(
         .key
         .verify(Purpose::Challenge, &challenge, &signature)
         .map_err(|_| refused())?;
+    // Only now: who cannot sign for a device does not use up its tries.
+    if !app.doors().tokens.take(device.as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
     let (token, expires_at) = app
         .tokens()
         .give(device, &stored, now, app.tuning().token_seconds)

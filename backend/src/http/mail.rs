@@ -41,6 +41,7 @@ pub(super) async fn deposit(
         return Err(Refusal::new(Code::Malformed, "no payload"));
     }
     let payload_digest = Digest::of(&[&deposit.payload]);
+    let payload_bytes = i64::try_from(deposit.payload.len()).unwrap_or(i64::MAX);
     let payload = keep(&app, deposit.payload.into()).await?;
     crash_point!("payload-kept");
     let arrival = Arrival {
@@ -52,6 +53,7 @@ pub(super) async fn deposit(
         wraps: deposit.wraps,
         payload,
         payload_digest,
+        payload_bytes,
     };
     let answer = app
         .storage()
@@ -67,6 +69,10 @@ pub(super) async fn withdraw(
     Caller(caller): Caller,
     Json(request): Json<Withdrawal>,
 ) -> Result<axum::Json<WithdrawalAnswer>, Refusal> {
+    // One leaves a row behind, as a deposit does.
+    if !app.doors().deposits.take(caller.device.as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
     let account = caller.place.account;
     let answer = app
         .storage()

@@ -1,5 +1,6 @@
 //! A device's sequence over plain HTTP: pages, by long poll, and acknowledgements. The stream is in [`super::stream`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -14,7 +15,7 @@ use super::extract::{Asked, BinaryAnswer, Caller, Json};
 use super::refusal::Refusal;
 use crate::crash::crash_point;
 use crate::storage::StorageError;
-use crate::storage::sequence::{self, Place};
+use crate::storage::sequence::{self, Handed, Place};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,18 +88,25 @@ pub(super) async fn next_page(app: &App, place: Place, cursor: Cursor) -> Result
     if !is_news {
         return Ok(none);
     }
-    let is_news = app
+    let last = app
         .storage()
         .write(move |connection, _| sequence::hand_over(connection, place, cursor))
         .await?;
-    if !is_news {
+    let Some(last) = last else {
         return Ok(none);
-    }
-    let blobs = std::sync::Arc::clone(app.blobs());
-    let entries = app
+    };
+    let blobs = Arc::clone(app.blobs());
+    let Handed { entries, lost } = app
         .storage()
-        .read(move |connection| sequence::page(connection, &blobs, place, cursor))
+        .read(move |connection| sequence::page(connection, &blobs, place, cursor, last))
         .await?;
+    if !lost.is_empty() {
+        tracing::error!(count = lost.len(), "payloads were lost");
+        // Before the device can acknowledge that it went on without them.
+        app.storage()
+            .write(move |connection, effects| sequence::tell_lost(connection, effects, place, &lost, Timestamp::now()))
+            .await?;
+    }
     Ok(SequencePage { entries })
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum EnrolmentEnd {
     WrongCode,
 }
 
-/// Whether this very request was granted before.
+/// Whether this very request was granted before, whatever became of its code since.
 pub(crate) fn is_repeated(connection: &Connection, address: &Address, digest: &Digest) -> Result<bool, StorageError> {
     let exists = connection
         .prepare_cached("SELECT 1 FROM account WHERE address = ?1 AND enrolment = ?2")?
@@ -56,8 +56,13 @@ pub(crate) fn enrol(
     if matches!(worth, Worth::Nothing) {
         return Ok(EnrolmentEnd::WrongCode);
     }
-    if find(connection, address)?.is_some() {
-        return refuse(Code::AlreadyEnrolled, "");
+    if let Some(account) = find(connection, address)? {
+        if account.identity != enrolment.identity || account.list != enrolment.list {
+            return refuse(Code::AlreadyEnrolled, "");
+        }
+        // The same phone again, with the code typed anew, or a new one: it is good once, too.
+        activation::mark_used(connection, address)?;
+        return Ok(EnrolmentEnd::Enrolled);
     }
     if matches!(worth, Worth::Used) {
         return refuse(Code::ActivationRefused, "the code was used");
@@ -157,11 +162,13 @@ pub(crate) fn find_device(connection: &Connection, device: &DeviceId) -> Result<
         })
         .optional()?;
     row.map(|(id, account, address, key)| {
-        let key = VerifyingKey::try_from(key.as_slice()).map_err(|_| damaged("a device's key"))?;
+        let key = VerifyingKey::try_from(key.as_slice()).map_err(|_| StorageError::Damaged("a device's key"))?;
         Ok(StoredDevice {
             id,
             account,
-            address: address.parse().map_err(|_| damaged("an account's address"))?,
+            address: address
+                .parse()
+                .map_err(|_| StorageError::Damaged("an account's address"))?,
             key,
         })
     })
@@ -185,9 +192,4 @@ pub(crate) fn devices(
         devices.push((row.get(0)?, DeviceId::from_bytes(row.get(1)?), row.get(2)?));
     }
     Ok(devices)
-}
-
-/// A stored value that cannot be read.
-pub(super) fn damaged(what: &'static str) -> StorageError {
-    StorageError::File(std::io::Error::new(std::io::ErrorKind::InvalidData, what))
 }

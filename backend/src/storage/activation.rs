@@ -24,8 +24,8 @@ pub(crate) fn make(connection: &Connection, address: &Address, now: Timestamp) -
         return refuse(Code::NotFound, "no such entry in the directory");
     }
     let (mut random, mut salt) = ([0; CODE_BYTES], [0; 16]);
-    getrandom::fill(&mut random).map_err(std::io::Error::other)?;
-    getrandom::fill(&mut salt).map_err(std::io::Error::other)?;
+    getrandom::fill(&mut random)?;
+    getrandom::fill(&mut salt)?;
     let letters = BASE32_NOPAD.encode(&random);
     let hash = hash(&salt, &letters);
     connection
@@ -80,7 +80,7 @@ pub(crate) fn weigh(
     Ok(match (same, used) {
         (true, true) => Worth::Used,
         (true, false) if now.as_millis() <= expires_at => Worth::Good,
-        _ => Worth::Nothing,
+        (true | false, false) | (false, true) => Worth::Nothing,
     })
 }
 

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::StorageError;
 
-const SCHEMA: &str = include_str!("schema/0001.sql");
-const SCHEMA_VERSION: i64 = 1;
+/// What brings the schema to each version, from the first on.
+const SCHEMAS: [&str; 2] = [include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 /// How long to wait for another process, such as an import, to end its transaction.
 const BUSY: Duration = Duration::from_secs(20);
 /// Bytes of the log kept after a checkpoint.
@@ -24,12 +24,16 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StorageError> {
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version > SCHEMA_VERSION {
-        return Err(StorageError::Newer(version));
+    let mut current = 0;
+    for (number, schema) in (1_i64..).zip(SCHEMAS) {
+        if version < number {
+            transaction.execute_batch(schema)?;
+            transaction.pragma_update(None, "user_version", number)?;
+        }
+        current = number;
     }
-    if version == 0 {
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    if version > current {
+        return Err(StorageError::Newer(version));
     }
     transaction.commit()?;
     Ok(connection)

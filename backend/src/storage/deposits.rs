@@ -9,9 +9,8 @@ use protocol::sequence::{EntryBody, MailEntry, Notice, Step};
 use protocol::{Address, Code, DeviceId, Digest, MessageId, Timestamp, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::accounts::{self, damaged};
-use super::sequence::{append, drop_payload, notify, number_of, step_of};
-use super::{Effects, StorageError, refuse};
+use super::sequence::{append, drop_payload, notify};
+use super::{Effects, StorageError, accounts, refuse};
 use crate::blobs::PendingBlob;
 
 /// An envelope that came in whole, from a device that proved itself.
@@ -32,6 +31,8 @@ pub(crate) struct Arrival {
     pub(crate) payload: Payload,
     /// SHA-256 of the payload.
     pub(crate) payload_digest: Digest,
+    /// Its size.
+    pub(crate) payload_bytes: i64,
 }
 
 /// Where a payload is.
@@ -42,7 +43,7 @@ pub(crate) enum Payload {
     File(PendingBlob),
 }
 
-/// The answer that this message id already got.
+/// The answer that this message id already got; refused when it was taken back before it came.
 pub(crate) fn first_answer(
     connection: &Connection,
     account: i64,
@@ -54,12 +55,19 @@ pub(crate) fn first_answer(
         .query_row(params![account, id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((first, answer)) = row else {
-        return Ok(None);
+        let withdrawn = connection
+            .prepare_cached("SELECT 1 FROM withdrawal WHERE sender = ?1 AND message = ?2")?
+            .exists(params![account, id.as_bytes()])?;
+        return if withdrawn {
+            refuse(Code::Withdrawn, "")
+        } else {
+            Ok(None)
+        };
     };
     if first != *header.as_bytes() {
         return refuse(Code::MessageIdReused, "");
     }
-    let answer = serde_json::from_str(&answer).map_err(|_| damaged("the answer to a deposit"))?;
+    let answer = serde_json::from_str(&answer).map_err(|_| StorageError::Damaged("the answer to a deposit"))?;
     Ok(Some(answer))
 }
 
@@ -89,7 +97,7 @@ pub(crate) fn accept(
     }
 }
 
-/// Takes back, for each recipient, what was not yet handed to any of their devices.
+/// Takes back, for each recipient, what was not yet handed to any of their devices; what has not come yet is kept out.
 pub(crate) fn withdraw(
     connection: &Connection,
     effects: &mut Effects,
@@ -102,7 +110,13 @@ pub(crate) fn withdraw(
         .query_row(params![account, id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((deposit, notices)) = found else {
-        return refuse(Code::NotFound, "no such message from this account");
+        connection
+            .prepare_cached(
+                "INSERT INTO withdrawal (sender, message, at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (sender, message) DO UPDATE SET at = excluded.at",
+            )?
+            .execute(params![account, id.as_bytes(), now.as_millis()])?;
+        return Ok(WithdrawalAnswer { outcomes: Vec::new() });
     };
     let deliveries: Vec<(String, i64)> = connection
         .prepare_cached("SELECT address, step FROM delivery WHERE deposit = ?1 ORDER BY address")?
@@ -110,38 +124,41 @@ pub(crate) fn withdraw(
         .collect::<Result<_, _>>()?;
     let mut outcomes = Vec::with_capacity(deliveries.len());
     for (text, step) in deliveries {
-        let address: Address = text.parse().map_err(|_| damaged("a recipient's address"))?;
-        let step = match step_of(step) {
-            Step::Available if take_back(connection, deposit, &address, now)? => {
-                if notices {
-                    let notice = Notice {
-                        id,
-                        recipient: address.clone(),
-                        step: Step::Withdrawn,
-                        at: now,
-                    };
-                    notify(connection, effects, account, &notice)?;
-                }
-                Step::Withdrawn
+        let address: Address = text
+            .parse()
+            .map_err(|_| StorageError::Damaged("a recipient's address"))?;
+        let mut step = Step::of_number(step).ok_or(StorageError::Damaged("the step of a delivery"))?;
+        if step == Step::Available && take_back(connection, deposit, &address, now)? {
+            step = Step::Withdrawn;
+            if notices {
+                let notice = Notice {
+                    id,
+                    recipient: address.clone(),
+                    step,
+                    at: now,
+                };
+                notify(connection, effects, account, &notice)?;
             }
-            Step::Available => Step::Retrieved,
-            other => other,
-        };
+        }
         outcomes.push(Outcome { address, step });
     }
     drop_payload(connection, effects, deposit)?;
     Ok(WithdrawalAnswer { outcomes })
 }
 
-/// Forgets deposits that are too old to be repeated and that nobody waits for.
+/// Forgets deposits that are too old to be repeated and that nobody waits for, and withdrawals as old.
 pub(crate) fn forget_old(connection: &Connection, now: Timestamp) -> Result<(), StorageError> {
+    let oldest = now.plus_days(limits::MAIL_DAYS.saturating_neg()).as_millis();
     connection
         .prepare_cached(
             "DELETE FROM deposit WHERE accepted_at < ?1
              AND NOT EXISTS (SELECT 1 FROM sequence_entry WHERE deposit = deposit.id AND deposit <> 0)
              AND NOT EXISTS (SELECT 1 FROM payload WHERE payload.deposit = deposit.id)",
         )?
-        .execute([now.plus_days(limits::MAIL_DAYS.saturating_neg()).as_millis()])?;
+        .execute([oldest])?;
+    connection
+        .prepare_cached("DELETE FROM withdrawal WHERE at < ?1")?
+        .execute([oldest])?;
     Ok(())
 }
 
@@ -225,7 +242,7 @@ fn store(
         accepted_at: now,
         outcomes: outcomes.collect(),
     };
-    let text = serde_json::to_string(&answer).map_err(std::io::Error::other)?;
+    let text = serde_json::to_string(&answer).map_err(|_| StorageError::Damaged("an answer that cannot be written"))?;
     let deposit = connection
         .prepare_cached(
             "INSERT INTO deposit (sender, message, header_digest, notices, accepted_at, answer)
@@ -245,7 +262,7 @@ fn store(
             .execute(params![
                 deposit,
                 outcome.address.as_str(),
-                number_of(outcome.step),
+                outcome.step.number(),
                 now.as_millis()
             ])?;
     }
@@ -254,8 +271,8 @@ fn store(
         Payload::File(file) => (&[][..], file.name()),
     };
     connection
-        .prepare_cached("INSERT INTO payload (deposit, bytes, blob) VALUES (?1, ?2, ?3)")?
-        .execute(params![deposit, bytes, blob])?;
+        .prepare_cached("INSERT INTO payload (deposit, bytes, blob, size_bytes) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![deposit, bytes, blob, arrival.payload_bytes])?;
     for (row, (id, place)) in &targets.devices {
         let Some(wrap) = arrival.wraps.get(*place) else {
             continue;
@@ -300,7 +317,7 @@ fn take_back(connection: &Connection, deposit: i64, address: &Address, now: Time
         .execute(params![
             deposit,
             address.as_str(),
-            number_of(Step::Withdrawn),
+            Step::Withdrawn.number(),
             now.as_millis()
         ])?;
     Ok(true)

@@ -7,7 +7,6 @@ use protocol::{Address, limits};
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::StorageError;
-use super::accounts::damaged;
 
 const COLUMNS: &str = "directory_entry.address, given, surname, profession, specialty, postcode, town,
     EXISTS (SELECT 1 FROM account JOIN device ON device.account = account.id
@@ -56,7 +55,9 @@ pub(crate) fn import(connection: &Connection, person: &Person) -> Result<Option<
         })
         .optional()?;
     if let Some((id, address)) = known {
-        let address = address.parse().map_err(|_| damaged("an entry's address"))?;
+        let address = address
+            .parse()
+            .map_err(|_| StorageError::Damaged("an entry's address"))?;
         let changed = connection
             .prepare_cached(
                 "UPDATE directory_entry SET given = ?2, surname = ?3, profession = ?4, specialty = ?5, postcode = ?6,
@@ -190,7 +191,7 @@ fn words(folded: &str) -> impl Iterator<Item = &str> {
 fn read_entry(row: &Row<'_>) -> rusqlite::Result<Result<DirectoryEntry, StorageError>> {
     let address: String = row.get(0)?;
     let Ok(address) = address.parse() else {
-        return Ok(Err(damaged("an entry's address")));
+        return Ok(Err(StorageError::Damaged("an entry's address")));
     };
     Ok(Ok(DirectoryEntry {
         address,

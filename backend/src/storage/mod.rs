@@ -115,13 +115,19 @@ pub(crate) struct Effects {
 pub(crate) enum StorageError {
     /// A stored value is not what was stored.
     #[error("a stored value cannot be read: {0}")]
-    Damaged(#[from] FormatError),
+    Damaged(&'static str),
     /// A file beside the database.
     #[error("the data folder: {0}")]
     File(#[from] std::io::Error),
+    /// A stored value in one of the binary formats is not what was stored.
+    #[error("a stored value cannot be read: {0}")]
+    Format(#[from] FormatError),
     /// Written by a later release.
     #[error("the database was written by a later release (schema {0})")]
     Newer(i64),
+    /// The system gives no random bytes.
+    #[error("random bytes: {0}")]
+    Random(#[from] getrandom::Error),
     /// The request cannot be granted.
     #[error("refused: {}", .0.as_str())]
     Refused(Code, &'static str),

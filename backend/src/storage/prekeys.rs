@@ -7,7 +7,6 @@ use protocol::seal::PrekeyPublic;
 use protocol::{Code, DeviceId, Timestamp, api, cbor, limits, merkle};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::accounts::damaged;
 use super::{StorageError, number, refuse, stored};
 
 /// Stores a verified batch in place of the device's batch before it; its number must be higher.
@@ -109,10 +108,10 @@ fn take_leaf(connection: &Connection, device: i64, leaf_hashes: &[u8]) -> Result
         .chunks_exact(Digest::LEN)
         .map(Digest::try_from)
         .collect::<Result<_, _>>()
-        .map_err(|_| damaged("the hashes of a batch"))?;
-    let place = usize::try_from(index).map_err(|_| damaged("the place of a prekey"))?;
-    let key = PrekeyPublic::try_from(key.as_slice()).map_err(|_| damaged("a prekey"))?;
-    let path = merkle::path(&leaves, place).ok_or(damaged("the place of a prekey"))?;
+        .map_err(|_| StorageError::Damaged("the hashes of a batch"))?;
+    let place = usize::try_from(index).map_err(|_| StorageError::Damaged("the place of a prekey"))?;
+    let key = PrekeyPublic::try_from(key.as_slice()).map_err(|_| StorageError::Damaged("a prekey"))?;
+    let path = merkle::path(&leaves, place).ok_or(StorageError::Damaged("the place of a prekey"))?;
     Ok(Some(HandedLeaf { index, key, path }))
 }
 

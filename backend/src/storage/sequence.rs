@@ -5,8 +5,7 @@ use protocol::sequence::{Cursor, Entry, EntryBody, Notice, Step};
 use protocol::{Address, Code, DeviceId, Digest, MessageId, Timestamp, cbor, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::accounts::{self, damaged};
-use super::{Effects, StorageError, number, refuse, stored};
+use super::{Effects, StorageError, accounts, number, refuse, stored};
 use crate::blobs::Blobs;
 
 /// A device as the sequence functions need it.
@@ -77,66 +76,101 @@ pub(crate) fn check(connection: &Connection, place: Place, cursor: Cursor) -> Re
     Ok(cursor.number < heads.head.number)
 }
 
-/// Marks all that there is after `cursor`, up to a page, as handed to the device; tells whether there is anything.
+/// Marks what makes a page after `cursor` as handed to the device; the number of the last of it, if there is any.
 ///
 /// From then on none of it can be withdrawn: what was put on the wire may have been taken.
-pub(crate) fn hand_over(connection: &Connection, place: Place, cursor: Cursor) -> Result<bool, StorageError> {
+pub(crate) fn hand_over(connection: &Connection, place: Place, cursor: Cursor) -> Result<Option<u64>, StorageError> {
     if !check(connection, place, cursor)? {
-        return Ok(false);
+        return Ok(None);
     }
-    let page = u64::try_from(limits::PAGE_ENTRIES).unwrap_or(u64::MAX);
-    connection
-        .prepare_cached(
-            "UPDATE device SET handed_number = min(head_number, ?2) WHERE id = ?1 AND handed_number < min(head_number, ?2)",
-        )?
-        .execute(params![place.device, stored(cursor.number.saturating_add(page))?])?;
-    Ok(true)
+    let mut statement = connection.prepare_cached(
+        "SELECT number, length(body) + coalesce(payload.size_bytes, 0)
+         FROM sequence_entry LEFT JOIN payload ON payload.deposit = sequence_entry.deposit
+         WHERE device = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+    )?;
+    let most = i64::try_from(limits::PAGE_ENTRIES).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![place.device, stored(cursor.number)?, most])?;
+    let (mut last, mut size) = (None, 0_usize);
+    while size < limits::PAGE_BYTES
+        && let Some(row) = rows.next()?
+    {
+        last = Some(row.get(0)?);
+        size = size.saturating_add(usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX));
+    }
+    if let Some(last) = last {
+        connection
+            .prepare_cached("UPDATE device SET handed_number = ?2 WHERE id = ?1 AND handed_number < ?2")?
+            .execute(params![place.device, last])?;
+    }
+    Ok(last.map(number))
 }
 
-/// The entries after `cursor` that were handed over, as many as make a page.
+/// Entries, and the deposits of those whose payload was lost.
+pub(crate) struct Handed {
+    /// The entries, the lost payloads left out.
+    pub(crate) entries: Vec<Entry>,
+    /// Rows of deposits.
+    pub(crate) lost: Vec<i64>,
+}
+
+/// The entries after `cursor` up to the number `last`, which were handed over.
 pub(crate) fn page(
     connection: &Connection,
     blobs: &Blobs,
     place: Place,
     cursor: Cursor,
-) -> Result<Vec<Entry>, StorageError> {
+    last: u64,
+) -> Result<Handed, StorageError> {
     let mut statement = connection.prepare_cached(
-        "SELECT number, digest, sequence_entry.body, payload.bytes, payload.blob, payload.deposit IS NOT NULL
+        "SELECT number, digest, body, sequence_entry.deposit, payload.bytes, payload.blob
          FROM sequence_entry LEFT JOIN payload ON payload.deposit = sequence_entry.deposit
-         WHERE device = ?1 AND number > ?2 AND number <= (SELECT handed_number FROM device WHERE id = ?1)
-         ORDER BY number LIMIT ?3",
+         WHERE device = ?1 AND number > ?2 AND number <= ?3 ORDER BY number",
     )?;
-    let most = i64::try_from(limits::PAGE_ENTRIES).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![place.device, stored(cursor.number)?, most])?;
-    let mut entries = Vec::new();
-    let mut size = 0_usize;
-    while size < limits::PAGE_BYTES
-        && let Some(row) = rows.next()?
-    {
+    let mut rows = statement.query(params![place.device, stored(cursor.number)?, stored(last)?])?;
+    let mut handed = Handed {
+        entries: Vec::new(),
+        lost: Vec::new(),
+    };
+    while let Some(row) = rows.next()? {
         let body: Vec<u8> = row.get(2)?;
-        let payload = match (body.is_empty(), row.get(5)?) {
-            (false, true) => {
-                let blob: String = row.get(4)?;
-                let bytes = if blob.is_empty() {
-                    row.get(3)?
-                } else {
-                    blobs.load(&blob)?
-                };
-                Some(bytes)
-            }
-            _ => None,
-        };
-        size = size
-            .saturating_add(body.len())
-            .saturating_add(payload.as_ref().map_or(0, Vec::len));
-        entries.push(Entry {
+        let mut entry = Entry {
             number: number(row.get(0)?),
             digest: Digest::from_bytes(row.get(1)?),
             body: (!body.is_empty()).then(|| body.into()),
-            payload: payload.map(Into::into),
-        });
+            payload: None,
+        };
+        let deposit: i64 = row.get(3)?;
+        if deposit != 0 {
+            let in_row: Option<Vec<u8>> = row.get(4)?;
+            let blob: Option<String> = row.get(5)?;
+            let payload = match blob.filter(|name| !name.is_empty()) {
+                Some(name) => blobs.load(&name)?,
+                None => in_row,
+            };
+            entry.payload = payload.map(Into::into);
+            // One that is not there or not what came would hold up the queue: the device goes on without it.
+            if entry.open().is_err() {
+                entry.payload = None;
+                handed.lost.push(deposit);
+            }
+        }
+        handed.entries.push(entry);
     }
-    Ok(entries)
+    Ok(handed)
+}
+
+/// Tells the senders of these deposits that their payload was lost before this recipient had it; once.
+pub(crate) fn tell_lost(
+    connection: &Connection,
+    effects: &mut Effects,
+    place: Place,
+    deposits: &[i64],
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    for deposit in deposits {
+        settle(connection, effects, place, (*deposit, Step::Lost), now)?;
+    }
+    Ok(())
 }
 
 /// Takes note that a device has all entries up to `cursor`, tells the senders, and deletes what nobody needs any longer.
@@ -172,7 +206,8 @@ pub(crate) fn acknowledge(
         .prepare_cached("DELETE FROM sequence_entry WHERE device = ?1 AND number <= ?2")?
         .execute(params![place.device, upto])?;
     for deposit in deposits {
-        retrieved(connection, effects, place, deposit, now)?;
+        // The first device of a recipient that acknowledges has retrieved the envelope for its account.
+        settle(connection, effects, place, (deposit, Step::Retrieved), now)?;
         drop_payload(connection, effects, deposit)?;
     }
     Ok(())
@@ -199,12 +234,12 @@ pub(crate) fn is_blob_named(connection: &Connection, name: &str) -> Result<bool,
     Ok(named)
 }
 
-/// The first device of a recipient that acknowledges has retrieved the envelope for its account.
-fn retrieved(
+/// Ends the waiting of a deposit for a recipient with `step`, and tells its sender; nothing if it had ended.
+fn settle(
     connection: &Connection,
     effects: &mut Effects,
     place: Place,
-    deposit: i64,
+    (deposit, step): (i64, Step),
     now: Timestamp,
 ) -> Result<(), StorageError> {
     let address: Option<String> = connection
@@ -216,9 +251,9 @@ fn retrieved(
             params![
                 deposit,
                 place.account,
-                number_of(Step::Retrieved),
+                step.number(),
                 now.as_millis(),
-                number_of(Step::Available)
+                Step::Available.number()
             ],
             |row| row.get(0),
         )
@@ -226,7 +261,9 @@ fn retrieved(
     let Some(address) = address else {
         return Ok(());
     };
-    let recipient: Address = address.parse().map_err(|_| damaged("a recipient's address"))?;
+    let recipient: Address = address
+        .parse()
+        .map_err(|_| StorageError::Damaged("a recipient's address"))?;
     let (sender, message, notices): (i64, [u8; MessageId::LEN], bool) = connection
         .prepare_cached("SELECT sender, message, notices FROM deposit WHERE id = ?1")?
         .query_row([deposit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -236,7 +273,7 @@ fn retrieved(
     let notice = Notice {
         id: MessageId::from_bytes(message),
         recipient,
-        step: Step::Retrieved,
+        step,
         at: now,
     };
     notify(connection, effects, sender, &notice)
@@ -289,27 +326,5 @@ fn cursor(at: i64, hash: [u8; Digest::LEN]) -> Cursor {
     Cursor {
         number: number(at),
         hash: Digest::from_bytes(hash),
-    }
-}
-
-/// A step as the table numbers it, which is as on the wire.
-pub(super) const fn number_of(step: Step) -> i64 {
-    match step {
-        Step::Available => 0,
-        Step::Retrieved => 1,
-        Step::Unreachable => 2,
-        Step::Withdrawn => 3,
-        _ => 4,
-    }
-}
-
-/// The step that the table numbers so.
-pub(super) const fn step_of(number: i64) -> Step {
-    match number {
-        0 => Step::Available,
-        1 => Step::Retrieved,
-        2 => Step::Unreachable,
-        3 => Step::Withdrawn,
-        _ => Step::Expired,
     }
 }

@@ -1,6 +1,7 @@
 //! Activation codes and enrolment: who gets in with what, how often one may try, and what a lost reply leaves.
 
 use protocol::Code;
+use protocol::api::{ChallengeRequest, path};
 use reqwest::StatusCode;
 
 use super::support::{IDA, LEA, PAUL, Phone, TestRelay, problem_of};
@@ -113,5 +114,45 @@ async fn a_challenge_is_good_once_and_for_the_key_of_its_device() {
     assert_eq!(problem_of(by_another).await, Code::ChallengeRefused);
     let used_up = relay.answer_challenge(&challenge.challenge, &lea.key).await;
     assert_eq!(problem_of(used_up).await, Code::ChallengeRefused);
+    relay.token(&lea).await;
+}
+
+#[tokio::test]
+async fn the_same_identity_with_a_code_typed_anew_or_a_new_one_gets_the_same_answer() {
+    let relay = TestRelay::start().await;
+    let (lea, code) = (Phone::make(LEA, 1), relay.code(LEA));
+    assert_eq!(relay.send_enrolment(&lea, &code).await.status(), StatusCode::OK);
+    let typed = code.to_lowercase().replace('-', " ");
+    assert_eq!(relay.send_enrolment(&lea, &typed).await.status(), StatusCode::OK);
+    let new = relay.code(LEA);
+    for again in [&new, &new, &code] {
+        assert_eq!(relay.send_enrolment(&lea, again).await.status(), StatusCode::OK);
+    }
+    assert_eq!(
+        problem_of(relay.send_enrolment(&lea, &typed).await).await,
+        Code::ActivationRefused,
+        "the code before the new one is void"
+    );
+    relay.token(&lea).await;
+}
+
+#[tokio::test]
+async fn nobody_locks_a_device_out_from_elsewhere() {
+    let relay = TestRelay::start().await;
+    let lea = relay.enrol(LEA).await;
+    let elsewhere = reqwest::Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, 2]));
+    let elsewhere = elsewhere.build().unwrap();
+    let refused = loop {
+        let asked = elsewhere.post(format!("{}{}", relay.base, path::CHALLENGES));
+        let answer = asked
+            .json(&ChallengeRequest { device: lea.device })
+            .send()
+            .await
+            .unwrap();
+        if answer.status() != StatusCode::OK {
+            break problem_of(answer).await;
+        }
+    };
+    assert_eq!(refused, Code::Throttled);
     relay.token(&lea).await;
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use protocol::Code;
-use protocol::sequence::Cursor;
+use protocol::sequence::{Cursor, Step};
 use reqwest::StatusCode;
 
-use super::support::{IDA, LEA, PAUL, TestRelay, ZOE, after, problem_of};
+use super::support::{IDA, LEA, PAUL, TestRelay, ZOE, after, notice_of, problem_of};
 
 const LARGE: &[u8] = &[b'x'; 20 * 1024];
 
@@ -72,4 +72,33 @@ async fn files_without_a_row_are_swept_and_the_others_kept() {
     paul.token = relay.token(&paul).await;
     let entries = relay.page(&paul, Cursor::START).await;
     assert_eq!(paul.open(&entries[0], &lea), LARGE);
+}
+
+#[tokio::test]
+async fn a_payload_that_is_lost_holds_up_nothing_and_its_sender_is_told() {
+    let relay = TestRelay::start().await;
+    let (lea, paul, zoe) = (relay.enrol(LEA).await, relay.enrol(PAUL).await, relay.enrol(ZOE).await);
+    let id = relay.send(&lea, &[PAUL, ZOE], LARGE).await;
+    relay.send(&lea, &[PAUL], b"petit").await;
+    let blobs = relay.data.path().join("blobs");
+    let file = fs::read_dir(&blobs).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&file).unwrap();
+
+    fs::remove_file(&file).unwrap();
+    let of_paul = relay.page(&paul, Cursor::START).await;
+    assert!(of_paul[0].body.is_some() && of_paul[0].payload.is_none());
+    assert_eq!(paul.open(&of_paul[1], &lea), b"petit");
+    assert_eq!(relay.page(&paul, Cursor::START).await, of_paul);
+    relay.acknowledge(&paul, after(Cursor::START, &of_paul)).await;
+    let told = relay.page(&lea, Cursor::START).await;
+    let steps: Vec<_> = told.iter().map(|entry| notice_of(entry).step).collect();
+    assert_eq!(steps, [Step::Lost, Step::Retrieved]);
+    let lost = notice_of(&told[0]);
+    assert_eq!((lost.id, lost.recipient.as_str()), (id, PAUL));
+
+    fs::write(&file, &whole[1..]).unwrap();
+    let of_zoe = relay.page(&zoe, Cursor::START).await;
+    assert_eq!(of_zoe[0].payload, None, "cut short");
+    relay.acknowledge(&zoe, after(Cursor::START, &of_zoe)).await;
+    assert_eq!(relay.take_back(&lea, id).await, [Step::Lost, Step::Lost]);
 }

@@ -34,12 +34,13 @@ fn its_limits_are_those_of_the_code() {
     let Limits {
         activation,
         enrolments,
+        challenges,
         tokens,
         keys,
         deposits,
         directory,
     } = Limits::default();
-    for limit in [activation, enrolments, tokens, keys, deposits, directory] {
+    for limit in [activation, enrolments, challenges, tokens, keys, deposits, directory] {
         let failing = match limit.failing {
             Failing::Closed => "closed",
             Failing::Open => "open",

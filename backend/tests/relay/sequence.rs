@@ -1,6 +1,7 @@
 //! A device's sequence over plain HTTP: long poll, pages, and what an acknowledgement may say.
 
 use protocol::api::path;
+use protocol::envelope::Header;
 use protocol::sequence::{Cursor, SequencePage, Step};
 use protocol::{Code, Digest, limits};
 use reqwest::{Method, StatusCode};
@@ -125,19 +126,58 @@ async fn a_withdrawn_mail_keeps_its_place_and_nothing_else() {
     let (lea, paul, zoe) = (relay.enrol(LEA).await, relay.enrol(PAUL).await, relay.enrol(ZOE).await);
     let id = relay.send(&lea, &[PAUL, ZOE], b"erreur").await;
     relay.page(&zoe, Cursor::START).await;
-    let answer: protocol::api::WithdrawalAnswer = relay.withdraw(&lea, id).await.json().await.unwrap();
-    let steps: Vec<_> = answer.outcomes.iter().map(|outcome| outcome.step).collect();
     assert_eq!(
-        steps,
-        [Step::Withdrawn, Step::Retrieved],
-        "Zoé's phone was handed it already"
+        relay.take_back(&lea, id).await,
+        [Step::Withdrawn, Step::Available],
+        "Zoé's phone was handed it, and has not said that it has it"
     );
+    let of_zoe = after(Cursor::START, &relay.page(&zoe, Cursor::START).await);
+    relay.acknowledge(&zoe, of_zoe).await;
+    assert_eq!(relay.take_back(&lea, id).await, [Step::Withdrawn, Step::Retrieved]);
     let entries = relay.page(&paul, Cursor::START).await;
     assert_eq!((entries[0].body.as_ref(), entries[0].payload.as_ref()), (None, None));
     let cursor = after(Cursor::START, &entries);
     assert_eq!(relay.acknowledge(&paul, cursor).await.status(), StatusCode::NO_CONTENT);
-    let elsewhere = relay.withdraw(&paul, id).await;
-    assert_eq!(problem_of(elsewhere).await, Code::NotFound, "another account's");
+    assert_eq!(relay.take_back(&paul, id).await, [], "another account's");
     let unasked = relay.request(Method::POST, path::WITHDRAWALS).send().await.unwrap();
     assert_eq!(problem_of(unasked).await, Code::TokenRefused);
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_overtakes_its_deposit_keeps_it_out() {
+    let relay = TestRelay::start().await;
+    let (mut lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let late = relay.seal(&lea, &[PAUL], &vec![b'x'; 20_000]).await;
+    let id = Header::parse(&late.header).unwrap().id;
+    assert_eq!(relay.take_back(&lea, id).await, []);
+    assert_eq!(problem_of(relay.deposit(&lea, &late).await).await, Code::Withdrawn);
+    let relay = relay.restart().await;
+    lea.token = relay.token(&lea).await;
+    assert_eq!(problem_of(relay.deposit(&lea, &late).await).await, Code::Withdrawn);
+    assert_eq!(relay.take_back(&lea, id).await, []);
+    assert_eq!(relay.blob_count(), 0);
+    // The relay remembers it as long as it remembers a deposit.
+    relay.alter("UPDATE withdrawal SET at = 1");
+    let relay = relay.restart().await;
+    lea.token = relay.token(&lea).await;
+    assert_eq!(relay.deposit(&lea, &late).await.status(), StatusCode::OK);
+    let mut paul = paul;
+    paul.token = relay.token(&paul).await;
+    assert_eq!(relay.page(&paul, Cursor::START).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_page_has_no_room_for_can_still_be_taken_back() {
+    let relay = TestRelay::start().await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let mut sent = Vec::new();
+    for _ in 0..4 {
+        sent.push(relay.send(&lea, &[PAUL], &vec![b'x'; 900_000]).await);
+    }
+    let page = relay.page(&paul, Cursor::START).await;
+    assert_eq!(page.len(), 3);
+    assert_eq!(relay.take_back(&lea, sent[2]).await, [Step::Available]);
+    assert_eq!(relay.take_back(&lea, sent[3]).await, [Step::Withdrawn]);
+    let rest = relay.page(&paul, after(Cursor::START, &page)).await;
+    assert_eq!((rest[0].body.as_ref(), rest.len()), (None, 1));
 }

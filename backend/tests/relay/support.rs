@@ -12,7 +12,7 @@ use protocol::cbor::{self, Format};
 use protocol::envelope::{self, Deposit, Header, Kind, Sender, Wrap};
 use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, VerifiedAccount, device_id};
 use protocol::prekey::{BatchFacts, MadeBatch};
-use protocol::sequence::{Cursor, Entry, EntryBody, MailEntry, Notice, SequencePage};
+use protocol::sequence::{Cursor, Entry, EntryBody, MailEntry, Notice, SequencePage, Step};
 use protocol::sign::{Purpose, Seed, SigningKey};
 use protocol::statement::StatedRecipient;
 use protocol::{Address, Code, DeviceId, Digest, MessageId, Problem, Timestamp, problem};
@@ -254,6 +254,16 @@ impl TestRelay {
             .unwrap()
     }
 
+    /// Withdraws; the step of each recipient.
+    pub(crate) async fn take_back(&self, phone: &Phone, id: MessageId) -> Vec<Step> {
+        let answer = self.withdraw(phone, id).await;
+        let status = answer.status();
+        let body = answer.text().await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{body}");
+        let answer: api::WithdrawalAnswer = serde_json::from_str(&body).unwrap();
+        answer.outcomes.iter().map(|outcome| outcome.step).collect()
+    }
+
     pub(crate) fn blob_count(&self) -> usize {
         std::fs::read_dir(self.data.path().join("blobs")).unwrap().count()
     }
@@ -311,7 +321,14 @@ pub(crate) fn config(data: &TempDir, tls: Tls) -> RelayConfig {
 /// Limits that no test reaches by being fast.
 pub(crate) fn unthrottled() -> Tuning {
     let mut limits = Limits::default();
-    for limit in [&mut limits.tokens, &mut limits.keys, &mut limits.deposits] {
+    let Limits {
+        challenges,
+        tokens,
+        keys,
+        deposits,
+        ..
+    } = &mut limits;
+    for limit in [challenges, tokens, keys, deposits] {
         limit.bucket = u32::MAX;
     }
     Tuning {

@@ -247,6 +247,10 @@ const fn relay_texts(code: Code) -> (&'static str, &'static str) {
             "Aucun destinataire n'a encore d'appareil inscrit : joignez-le autrement.",
             "No recipient has an enrolled device yet: reach them by other means.",
         ),
+        Code::Withdrawn => (
+            "Ce message a été repris avant d'arriver au relais : il ne part plus.",
+            "This message was taken back before it reached the relay: it does not leave any more.",
+        ),
         Code::DeviceUnknown => (
             "Le relais ne connaît plus cet appareil ; rien n'est effacé. Demandez à l'opérateur.",
             "The relay does not know this device any more; nothing is erased. Ask the operator.",

@@ -34,6 +34,8 @@ pub enum DeliveryState {
     Expired,
     /// It was refused for good.
     Refused,
+    /// The relay lost it before the recipient had it.
+    Lost,
 }
 
 impl DeliveryState {
@@ -51,13 +53,14 @@ impl DeliveryState {
             Self::Withdrawn => "withdrawn",
             Self::Expired => "expired",
             Self::Refused => "refused",
+            Self::Lost => "lost",
         }
     }
 
     pub(crate) const fn of_reading(reading: Reading) -> Self {
         match reading {
             Reading::Handled => Self::Handled,
-            _ => Self::Read,
+            Reading::Read => Self::Read,
         }
     }
 
@@ -68,7 +71,7 @@ impl DeliveryState {
             Step::Unreachable => Self::Unreachable,
             Step::Withdrawn => Self::Withdrawn,
             Step::Expired => Self::Expired,
-            _ => Self::Sent,
+            Step::Lost => Self::Lost,
         }
     }
 
@@ -78,7 +81,7 @@ impl DeliveryState {
             // What was read was retrieved, whatever came before.
             Self::Retrieved | Self::Read | Self::Handled => self < next || self >= Self::Unreachable,
             Self::Queued | Self::Sent | Self::Available => self < next,
-            Self::Unreachable | Self::Withdrawn | Self::Expired | Self::Refused => self < Self::Retrieved,
+            Self::Unreachable | Self::Withdrawn | Self::Expired | Self::Refused | Self::Lost => self < Self::Retrieved,
         }
     }
 }
@@ -96,6 +99,7 @@ numbered! {
         Withdrawn = 21,
         Expired = 22,
         Refused = 23,
+        Lost = 24,
     }
 }
 

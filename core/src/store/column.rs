@@ -86,19 +86,12 @@ impl Stored for Option<MessageId> {
 
 impl Stored for Reading {
     fn to_column(&self) -> ToSqlOutput<'_> {
-        let number: i64 = match self {
-            Self::Handled => 1,
-            _ => 0,
-        };
-        number.into()
+        self.number().into()
     }
 
     fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_i64()? {
-            0 => Ok(Self::Read),
-            1 => Ok(Self::Handled),
-            number => Err(FromSqlError::OutOfRange(number)),
-        }
+        let number = value.as_i64()?;
+        Self::of_number(number).ok_or(FromSqlError::OutOfRange(number))
     }
 }
 

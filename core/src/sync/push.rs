@@ -115,6 +115,8 @@ impl Session {
                 Ok(true) => report.sent = report.sent.saturating_add(1),
                 // It was taken back while it was being sealed.
                 Ok(false) => {}
+                // It was taken back before this attempt to send it came.
+                Err(Error::Relay(Code::Withdrawn)) => self.write(|tx| settle_withdrawn(tx, &row))?,
                 Err(error) if is_final(&error) && !waits_for_return(&row, &error) => {
                     tracing::warn!(code = error.code(), "an outgoing change was refused");
                     self.write(|tx| refuse(tx, &row, error.code()))?;
@@ -228,6 +230,7 @@ impl Session {
                     match self.relay.deposit(account, deposit(envelope, &[])?).await {
                         Ok(answer) => return self.write(|tx| settle(tx, row, &answer)).map(|()| true),
                         Err(Error::Network(reason)) => return Err(reason.into()),
+                        Err(withdrawn @ Error::Relay(Code::Withdrawn)) => return Err(withdrawn),
                         Err(_) => return Err(error),
                     }
                 }
@@ -374,26 +377,20 @@ impl Session {
 
     async fn push_withdrawal(&self, account: &Account, row: &Row) -> Result<bool, Error> {
         let id = row.content.as_slice().try_into().map_err(|_| StoreError::Corrupt)?;
-        let answer = match self.relay.withdraw(account, MessageId::from_bytes(id)).await {
-            Ok(answer) => Some(answer),
-            // No attempt to send it was ever accepted: it is back already.
-            Err(Error::Relay(Code::NotFound)) => None,
-            Err(error) => return Err(error),
-        };
+        let answer = self.relay.withdraw(account, MessageId::from_bytes(id)).await?;
         crash_point!("withdrawal-answered");
         self.write(|tx| {
             // Another process may have settled it, and the message's number be another's by now.
             let (true, Some(message)) = (remove(tx, row)?, row.message) else {
                 return Ok(());
             };
-            match answer {
-                Some(answer) => {
-                    for outcome in answer.outcomes {
-                        let state = DeliveryState::of_step(outcome.step);
-                        delivery::advance(tx, message, &outcome.address, state, clock::now())?;
-                    }
-                }
-                None => delivery::withdrawn(tx, message)?,
+            if answer.outcomes.is_empty() {
+                // No attempt to send it was ever accepted, and none will be.
+                delivery::withdrawn(tx, message)?;
+            }
+            for outcome in answer.outcomes {
+                let state = DeliveryState::of_step(outcome.step);
+                delivery::advance(tx, message, &outcome.address, state, clock::now())?;
             }
             tx.execute("DELETE FROM outbox WHERE message = ?1", [message])?;
             Ok(())
@@ -431,6 +428,16 @@ fn settle(tx: &Transaction<'_>, row: &Row, answer: &DepositAnswer) -> Result<(),
                 delivery::advance(tx, message, address, DeliveryState::Unreachable, answer.accepted_at)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// The relay keeps it out, because it was taken back: the row has done its work.
+fn settle_withdrawn(tx: &Transaction<'_>, row: &Row) -> Result<(), Error> {
+    if remove(tx, row)?
+        && let Some(message) = row.message
+    {
+        delivery::withdrawn(tx, message)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use protocol::envelope::{self, EnvelopeError, Header, Kind, Message, Opened};
 use protocol::identity::VerifiedAccount;
 use protocol::prekey::PrekeyId;
 use protocol::sequence::{Entry, EntryBody, MailEntry, Notice, SequencePage};
-use protocol::{Address, Digest, MessageId, Timestamp};
+use protocol::{Address, Digest, MessageId, Timestamp, cbor};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::SyncReport;
@@ -93,7 +93,9 @@ impl Session {
             Ok(Some(EntryBody::Mail(mail))) => mail,
             Ok(Some(EntryBody::Notice(notice))) => return Ok(Step::Done(What::Notice(notice))),
             Ok(None) => return Ok(Step::Done(What::Nothing)),
-            Ok(Some(_)) | Err(_) => return keep(Reason::Malformed, None),
+            // The relay has lost the payload and says so: what it still shows is whose it was.
+            Err(_) if entry.payload.is_none() => return keep(Reason::PayloadLost, sender_of(entry)),
+            Err(_) => return keep(Reason::Malformed, None),
         };
         let Ok(header) = Header::parse(&mail.header) else {
             return keep(Reason::Malformed, None);
@@ -167,6 +169,15 @@ impl Session {
     }
 }
 
+/// Who a mail without its payload says it is from.
+fn sender_of(entry: &Entry) -> Option<(Address, MessageId)> {
+    let Ok(EntryBody::Mail(mail)) = cbor::decode(entry.body.as_deref()?) else {
+        return None;
+    };
+    let header = Header::parse(&mail.header).ok()?;
+    Some((header.from, header.id))
+}
+
 fn verify(
     reader: &VerifiedAccount,
     opened: Opened,
@@ -222,7 +233,6 @@ impl Arrival {
                         let count = receipts::apply(tx, message)?;
                         done.notices = done.notices.saturating_add(count);
                     }
-                    _ => {}
                 }
                 prekeys::burn(tx, *prekey)?;
                 mark_seen(tx, &message.header.from, &message.header.id)

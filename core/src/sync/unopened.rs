@@ -34,6 +34,8 @@ pub enum Reason {
     NoPrekey,
     /// The sender did not seal it for this identity: somebody passed it on as if it were for this account.
     OtherRecipient,
+    /// The relay lost what was sealed; its sender is told to send it again.
+    PayloadLost,
     /// The relay knows no such account any more.
     SenderUnknown,
     /// No device of the sender signed it.
@@ -48,6 +50,7 @@ coded! {
         Malformed = "malformed",
         NoPrekey = "no-prekey",
         OtherRecipient = "other-recipient",
+        PayloadLost = "payload-lost",
         SenderUnknown = "sender-unknown",
         WrongSignature = "wrong-signature",
     }

@@ -124,6 +124,33 @@ async fn what_never_reached_the_relay_is_taken_back_and_not_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_that_overtakes_the_mail_keeps_it_out() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let beside = place.phone(NURSE);
+    for reply_is_lost in [false, true] {
+        let sent = nurse.send(&draft(&[GP], "Erreur")).unwrap();
+        let gate = place.line.hold_next("/v1/deposits");
+        let (slow, ()) = tokio::join!(nurse.sync(), async {
+            gate.reached().await;
+            beside.withdraw(sent).unwrap();
+            if reply_is_lost {
+                place.line.fail_next("/v1/withdrawals", Fault::ReplyLost);
+            }
+            assert_eq!(beside.sync().await.is_err(), reply_is_lost);
+            gate.open();
+        });
+        let slow = slow.unwrap();
+        assert_eq!((slow.sent, slow.refused), (0, 0));
+        assert_eq!(state(&nurse, sent, GP), "withdrawn");
+        nurse.hurry().unwrap();
+        nurse.sync().await.unwrap();
+    }
+    gp.sync().await.unwrap();
+    assert!(inbox(&gp).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mail_on_its_way_out_is_deleted_only_after_it_was_taken_back() {
     let place = Place::open().await;
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);

@@ -1,10 +1,11 @@
 //! A sequence that comes with a gap, or comes again: nothing is taken, nothing is lost, and the phone does not spin.
 
+use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pli_core::Error;
-use pli_tests::place::{GP, NURSE, Place, draft, inbox};
+use pli_tests::place::{GP, NURSE, Place, draft, inbox, state};
 use protocol::cbor;
 use protocol::sequence::SequencePage;
 use tokio::time::timeout;
@@ -33,6 +34,31 @@ async fn a_page_with_a_gap_is_asked_for_again() {
     place.line.honest();
     gp.sync().await.unwrap();
     assert_eq!(inbox(&gp), ["Un", "Deux"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_the_relay_lost_is_told_to_both_and_holds_nothing_up() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let mut large = draft(&[GP], "Perdu");
+    large.text = "Long. ".repeat(5_000);
+    let lost = nurse.send(&large).unwrap();
+    nurse.sync().await.unwrap();
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    nurse.sync().await.unwrap();
+    let blobs: Vec<_> = fs::read_dir(place.folder.path().join("relay/blobs")).unwrap().collect();
+    assert_eq!(blobs.len(), 1);
+    fs::remove_file(blobs[0].as_ref().unwrap().path()).unwrap();
+
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["Après"]);
+    let unopened = gp.unopened().unwrap();
+    assert_eq!((unopened.len(), unopened[0].reason.code()), (1, "payload-lost"));
+    assert_eq!(unopened[0].sender, NURSE);
+    nurse.sync().await.unwrap();
+    assert_eq!(state(&nurse, lost, GP), "lost");
+    gp.sync().await.unwrap();
+    assert_eq!(gp.unopened().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
