@@ -4,6 +4,8 @@
 use minicbor::{Decode, Encode};
 use thiserror::Error;
 
+use crate::recipients::RecipientsError;
+
 /// A binary format of Pli.
 pub trait Format: Encode<()> + for<'b> Decode<'b, ()> {
     /// Its name, as its page in `docs/protocol/` is called.
@@ -83,11 +85,17 @@ pub fn decode<T: Format>(bytes: &[u8]) -> Result<T, FormatError> {
     if version != T::VERSION {
         return Err(FormatError::UnknownVersion { name: T::NAME, version });
     }
-    let value: T = minicbor::decode(body).map_err(|_| FormatError::Malformed(T::NAME))?;
+    let value: T = minicbor::decode(body).map_err(|error| malformed::<T>(&error))?;
     if encode(&value) != bytes {
         return Err(FormatError::NotCanonical(T::NAME));
     }
     Ok(value)
+}
+
+/// What is wrong with bytes that are no value of format `T`: a part that checks itself says what does not fit.
+fn malformed<T: Format>(error: &minicbor::decode::Error) -> FormatError {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<RecipientsError>());
+    cause.map_or(FormatError::Malformed(T::NAME), |cause| refused::<T>(cause.what()))
 }
 
 /// Refuses a value of format `T`, saying `what` does not fit.

@@ -13,6 +13,7 @@ use crate::ids::{DeviceId, Digest, MessageId};
 use crate::limits;
 use crate::padding;
 use crate::prekey::{PrekeyId, VerifiedPrekey};
+use crate::recipients::{Recipients, RecipientsError};
 use crate::seal::{self, PrekeySecret, SealError, SealedKey};
 use crate::sign::{Purpose, Signature, SigningKey};
 use crate::statement::{StatedRecipient, Statement};
@@ -45,7 +46,7 @@ pub struct Header {
     pub from: Address,
     /// The recipients, the sender's own account not among them.
     #[n(2)]
-    pub to: Vec<Address>,
+    pub to: Recipients,
     /// Whether notices are wanted.
     #[n(3)]
     pub class: Class,
@@ -68,15 +69,8 @@ impl Header {
     /// [`FormatError`], also for no recipient, too many, one twice, or the sender itself.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
         let header: Self = cbor::decode(bytes)?;
-        let mut seen = vec![&header.from];
-        for address in &header.to {
-            if seen.contains(&address) {
-                return Err(refused::<Self>("an address twice"));
-            }
-            seen.push(address);
-        }
-        if header.to.is_empty() || header.to.len() > limits::RECIPIENTS {
-            return Err(refused::<Self>("no recipient, or too many"));
+        if header.to.as_slice().contains(&header.from) {
+            return Err(refused::<Self>(RecipientsError::Twice.what()));
         }
         Ok(header)
     }
@@ -230,7 +224,8 @@ pub fn seal(
     }
     let mut nonce = [0; Digest::LEN];
     getrandom::fill(&mut nonce).map_err(SealError::from)?;
-    let to = recipients.iter().map(|recipient| recipient.address.clone()).collect();
+    let to = Recipients::new(recipients.iter().map(|recipient| recipient.address.clone()).collect())
+        .map_err(|error| refused::<Header>(error.what()))?;
     let statement = cbor::encode(&Statement {
         nonce: Digest::from_bytes(nonce),
         id,

@@ -1,6 +1,7 @@
 //! Why a call failed, within one kind of failure: each cause with its stable code, and what a person can do.
 //! The kinds are [`super::Error`]'s; HPRIM, letters and the store have theirs in their own modules.
 
+use protocol::RecipientsError;
 use thiserror::Error;
 
 use crate::code::coded;
@@ -52,6 +53,16 @@ impl DraftError {
                 "Trop de destinataires : seize au plus, tous concernés par le patient.",
                 "Too many recipients: sixteen at most, all of whom care for the patient.",
             ),
+        }
+    }
+}
+
+impl From<RecipientsError> for DraftError {
+    fn from(error: RecipientsError) -> Self {
+        match error {
+            RecipientsError::None => Self::NoRecipient,
+            RecipientsError::TooMany => Self::TooManyRecipients,
+            RecipientsError::Twice => Self::RecipientTwice,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Zoned;
 use jiff::civil::Date;
-use protocol::{Address, MessageId, Timestamp, limits};
+use protocol::{Address, MessageId, Recipients, Timestamp, limits};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::delivery::{self, DeliveryState};
@@ -135,7 +135,7 @@ impl Session {
     /// [`Error::Draft`] for a draft that no relay would take; [`Error::NotEnrolled`], [`Error::Store`].
     pub fn send(&self, draft: &Draft) -> Result<i64, Error> {
         let account = self.read(Account::load)?;
-        check_recipients(&account.address, &draft.to)?;
+        let to = recipients(&account.address, draft)?;
         let (id, now) = (MessageId::make()?, clock::now());
         let letter = letter(&account.address, draft, id, now)?;
         let content = mime::compose(&letter);
@@ -145,13 +145,12 @@ impl Session {
         let rowid = self.write(|tx| {
             drop_kept(tx, draft)?;
             let rowid = insert(tx, &account.address, id, Direction::Sent, &letter, &content, draft, now)?;
-            for address in &draft.to {
+            for address in &to {
                 delivery::insert(tx, rowid, address, DeliveryState::Queued, now)?;
             }
-            let recipients: Vec<_> = draft.to.iter().map(Address::as_str).collect();
             tx.execute(
                 "INSERT INTO outbox (kind, idempotency_key, message, recipients) VALUES (?1, ?2, ?3, ?4)",
-                params![OutboxKind::Mail, Column(&id), rowid, recipients.join("\n")],
+                params![OutboxKind::Mail, Column(&id), rowid, Column(&to)],
             )?;
             Ok(rowid)
         })?;
@@ -329,21 +328,13 @@ fn host_of(address: &Address) -> &str {
     address.as_str().split_once('@').map_or("", |(_, host)| host)
 }
 
-fn check_recipients(own: &Address, to: &[Address]) -> Result<(), Error> {
-    if to.is_empty() {
-        return Err(DraftError::NoRecipient.into());
+/// Whom the draft goes to, now that it is to leave.
+fn recipients(own: &Address, draft: &Draft) -> Result<Recipients, DraftError> {
+    let to = Recipients::new(draft.to.clone())?;
+    if to.as_slice().contains(own) {
+        return Err(DraftError::RecipientTwice);
     }
-    if to.len() > limits::RECIPIENTS {
-        return Err(DraftError::TooManyRecipients.into());
-    }
-    let mut seen = vec![own];
-    for address in to {
-        if seen.contains(&address) {
-            return Err(DraftError::RecipientTwice.into());
-        }
-        seen.push(address);
-    }
-    Ok(())
+    Ok(to)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the columns of one row")]

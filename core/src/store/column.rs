@@ -5,7 +5,7 @@ use protocol::chunked::ContentKey;
 use protocol::receipt::Reading;
 use protocol::seal::PrekeySecret;
 use protocol::sign::Seed;
-use protocol::{Address, DeviceId, Digest, MessageId, Timestamp};
+use protocol::{Address, DeviceId, Digest, MessageId, Recipients, Timestamp};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 /// A type of the protocol that stands in one column. It may not have the traits of `rusqlite` itself: both are foreign here.
@@ -39,6 +39,23 @@ impl Stored for Address {
 
     fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
+
+/// One address a line.
+impl Stored for Recipients {
+    fn to_column(&self) -> ToSqlOutput<'_> {
+        let lines: Vec<_> = self.iter().map(Address::as_str).collect();
+        lines.join("\n").into()
+    }
+
+    fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let lines = value.as_str()?.lines();
+        let addresses = lines
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map_err(FromSqlError::other)?;
+        Self::new(addresses).map_err(FromSqlError::other)
     }
 }
 

@@ -269,7 +269,7 @@ impl Session {
     /// Asks who the row goes to. Before it is sealed, recipients without a device are left out; afterwards the header decides.
     async fn audience(&self, account: &Account, row: &Row, sealed: Option<&Sealed>) -> Result<Audience, Error> {
         let recipients = match sealed {
-            Some(sealed) => Header::parse(&sealed.header)?.to,
+            Some(sealed) => Header::parse(&sealed.header)?.to.as_slice().to_vec(),
             None => row.recipients.clone(),
         };
         let wish = if row.kind == OutboxKind::Mail {

@@ -1,8 +1,8 @@
 //! Vectors of `docs/protocol/envelope.md`: headers, deposits, and whole envelopes that open or do not.
 
-use minicbor::Encode;
 use minicbor::bytes::ByteVec;
-use protocol::cbor;
+use minicbor::{Decode, Encode};
+use protocol::cbor::{self, Format};
 use protocol::chunked::{self, ContentKey};
 use protocol::envelope::{self, Class, Deposit, EnvelopeError, Header, Kind, Message, Sender, Wrap};
 use protocol::identity::{Signed, VerifiedAccount};
@@ -11,7 +11,7 @@ use protocol::prekey::PrekeyId;
 use protocol::seal::{PrekeySecret, SealedKey};
 use protocol::sign::{Purpose, Signature, SigningKey};
 use protocol::statement::{StatedRecipient, Statement};
-use protocol::{Digest, MessageId};
+use protocol::{Digest, MessageId, Recipients};
 use serde_json::{Value, json};
 
 use crate::people::{NOW, Person, digest, prekey_secret, signing_key};
@@ -58,13 +58,14 @@ fn envelopes_are_those_of_the_page() {
 
 fn derived() -> Value {
     let (lea, jean) = (Person::lea(), Person::jean());
-    let header = |to: Vec<protocol::Address>, class| Header {
+    let header = |to: Vec<protocol::Address>, class| AnyHeader {
         id: MessageId::from_bytes([0x01; 16]),
         from: lea.address.clone(),
         to,
         class,
         statement: digest(0x02),
     };
+    let read = |header: &AnyHeader| Header::parse(&cbor::encode(header)).unwrap();
     let one = header(vec![jean.address.clone()], Class::Mail);
     let bytes_of_one = cbor::encode(&one);
     let many: Vec<_> = (2..19)
@@ -84,7 +85,7 @@ fn derived() -> Value {
         payload: vec![0xCD; 72].into(),
     };
     let mut refusals = common_refusals("header", &bytes_of_one);
-    let mut refuse = |name: &str, header: &Header, error: &str| {
+    let mut refuse = |name: &str, header: &AnyHeader, error: &str| {
         refusals.push(refused(name, "header", &cbor::encode(header), error));
     };
     refuse(
@@ -140,14 +141,36 @@ fn derived() -> Value {
     refusals.push(too_large("header", 8 * 1024));
     json!({
         "taken": [
-            taken("mail to one", "header", &one),
-            taken("receipts to one", "header", &header(vec![jean.address.clone()], Class::Quiet)),
-            taken("mail to 16", "header", &header(many[..16].to_vec(), Class::Mail)),
+            taken("mail to one", "header", &read(&one)),
+            taken("receipts to one", "header", &read(&header(vec![jean.address.clone()], Class::Quiet))),
+            taken("mail to 16", "header", &read(&header(many[..16].to_vec(), Class::Mail))),
             taken("one wrap", "deposit", &deposit),
         ],
         "refused": refusals,
         "people": { "lea": keys(&lea), "jean": keys(&jean) },
     })
+}
+
+/// A header as bytes may say it, with recipients that none may have.
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct AnyHeader {
+    #[n(0)]
+    id: MessageId,
+    #[n(1)]
+    from: protocol::Address,
+    #[n(2)]
+    to: Vec<protocol::Address>,
+    #[n(3)]
+    class: Class,
+    #[n(4)]
+    statement: Digest,
+}
+
+impl Format for AnyHeader {
+    const NAME: &'static str = Header::NAME;
+    const VERSION: u8 = Header::VERSION;
+    const LIMIT: usize = Header::LIMIT;
 }
 
 /// An envelope written by the page, apart from [`envelope::seal`], so that it can also lie.
@@ -183,7 +206,7 @@ impl Draft {
             header: Header {
                 id: MessageId::from_bytes([0x0D; 16]),
                 from: lea.address.clone(),
-                to: vec![jean.address.clone()],
+                to: Recipients::new(vec![jean.address.clone()]).unwrap(),
                 class: Class::Mail,
                 statement: Digest::ZERO,
             },

@@ -121,7 +121,7 @@ proptest! {
             prop_assert_eq!(message.kind, kind);
             prop_assert_eq!(message.statement.recipients.len(), count);
             prop_assert_eq!(message.statement.sent_at.as_millis(), sent_at);
-            prop_assert_eq!(&message.header.to[place], &recipient.address);
+            prop_assert_eq!(&message.header.to.as_slice()[place], &recipient.address);
             // Another recipient's prekey does not open it.
             let other = prekey_secret(0xEE);
             prop_assert!(open(&sealed.header, &cbor::encode(&wrap), &sealed.payload, &other).is_err());

@@ -144,7 +144,7 @@ fn header() -> Vec<u8> {
     cbor::encode(&protocol::envelope::Header {
         id: MessageId::from_bytes([0x01; 16]),
         from: Person::lea().address,
-        to: vec![Person::jean().address],
+        to: protocol::Recipients::new(vec![Person::jean().address]).unwrap(),
         class: protocol::envelope::Class::Mail,
         statement: digest(0x02),
     })
