@@ -32,19 +32,24 @@ pub(crate) enum Block {
 /// Writes the blocks, all of them where none is named. The order matters: the tests compare the
 /// demo's block. A block is left alone when only times, ports and the like would change in it.
 pub(crate) fn rewrite(checkout: &Checkout, only: &[Block]) -> io::Result<()> {
-    for block in Block::value_variants() {
-        if !only.is_empty() && !only.contains(block) {
-            continue;
-        }
-        let text = block.produce(checkout)?;
-        let path = checkout.path(README);
-        let readme = fs::read_to_string(&path)?;
-        let place = block.find(&readme)?;
-        let shown = readme.get(place.clone()).unwrap_or_default();
-        if difference(shown, &text).is_some() {
-            let mut changed = readme.clone();
-            changed.replace_range(place, &text);
-            fs::write(&path, changed)?;
+    let path = checkout.path(README);
+    let blocks = Block::value_variants();
+    let asked: Vec<_> = blocks
+        .iter()
+        .filter(|block| only.is_empty() || only.contains(block))
+        .collect();
+    for block in &asked {
+        // A missing block is not found out after minutes of tests only.
+        block.shown(&fs::read_to_string(&path)?)?;
+    }
+    for block in asked {
+        let before = block.prepare(&path)?;
+        match block.produce(checkout) {
+            Ok(text) => block.show(&path, &text)?,
+            Err(error) => {
+                block.show(&path, &before)?;
+                return Err(error);
+            }
         }
     }
     Ok(())
@@ -54,8 +59,7 @@ pub(crate) fn rewrite(checkout: &Checkout, only: &[Block]) -> io::Result<()> {
 pub(crate) fn check_demo(checkout: &Checkout) -> Tally {
     let compared = Block::Demo.produce(checkout).and_then(|text| {
         let readme = fs::read_to_string(checkout.path(README))?;
-        let place = Block::Demo.find(&readme)?;
-        Ok(difference(readme.get(place).unwrap_or_default(), &text))
+        Ok(difference(Block::Demo.shown(&readme)?, &text))
     });
     match compared {
         Ok(None) => Tally::pass(),
@@ -73,6 +77,17 @@ impl Block {
             Self::Demo => "demo",
             Self::Tests => "tests",
         }
+    }
+
+    /// What it shows now. The tests compare the stages it names with those there are: where they
+    /// differ, they are put right before the tests run.
+    fn prepare(self, path: &Path) -> io::Result<String> {
+        let readme = fs::read_to_string(path)?;
+        let shown = self.shown(&readme)?;
+        if self == Self::Tests && !stages_shown(shown).eq(stages::plan(false, &[]).iter().map(|stage| stage.name)) {
+            self.show(path, &format!("{}\n", stages::not_run()))?;
+        }
+        Ok(shown.to_owned())
     }
 
     /// A real run, which has to succeed.
@@ -99,6 +114,22 @@ impl Block {
         }
     }
 
+    /// Writes the text where it tells something else than what is there. The file is read again:
+    /// what somebody wrote into it during the run stays.
+    fn show(self, path: &Path, text: &str) -> io::Result<()> {
+        let mut readme = fs::read_to_string(path)?;
+        if difference(self.shown(&readme)?, text).is_some() {
+            let place = self.find(&readme)?;
+            readme.replace_range(place, text);
+            fs::write(path, readme)?;
+        }
+        Ok(())
+    }
+
+    fn shown(self, readme: &str) -> io::Result<&str> {
+        Ok(readme.get(self.find(readme)?).unwrap_or_default())
+    }
+
     /// Where the block's text stands in the README: inside the fence between its marks.
     fn find(self, readme: &str) -> io::Result<Range<usize>> {
         let name = self.name();
@@ -111,6 +142,15 @@ impl Block {
             })
             .ok_or_else(|| io::Error::other(format!("{README} has no block `{name}`")))
     }
+}
+
+/// The stages that the tests' block names: all lines but the last.
+fn stages_shown(shown: &str) -> impl Iterator<Item = &str> {
+    let lines = shown.lines().count().saturating_sub(1);
+    shown
+        .lines()
+        .take(lines)
+        .filter_map(|line| line.split_whitespace().next())
 }
 
 /// The lines that differ, or nothing: what is the same before and after them is left out.
@@ -151,6 +191,25 @@ mod tests {
     fn an_empty_block_is_found() {
         let readme = "<!-- tests -->\n```text\n```\n<!-- /tests -->";
         assert!(Block::Tests.find(readme).expect("the block").is_empty());
+    }
+
+    /// Minutes and counts are those of the run that was shown; the stages are those of the table.
+    #[test]
+    fn the_readme_shows_every_stage_of_a_plain_run() {
+        let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).expect("the README");
+        let shown = Block::Tests.shown(&readme).expect("the block");
+        let names: Vec<_> = stages::plan(false, &[]).iter().map(|stage| stage.name).collect();
+        let shown_stages: Vec<_> = stages_shown(shown).collect();
+        assert_eq!(shown_stages, names, "run `cargo xtask docs --only tests`");
+        let lines: Vec<Vec<_>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+        let (last, stages) = lines.split_last().expect("a last line");
+        for line in stages {
+            assert!(
+                matches!(line[..], [_, _, "min", _, "passed", "0", "failed"]),
+                "{line:?}"
+            );
+        }
+        assert!(matches!(last[..], [_, "passed,", "0", "failed"]), "{last:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! Programs are run by `checkout`, results read by `tally`, printed by `summary`.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::checkout::Checkout;
 use crate::install;
@@ -12,7 +12,7 @@ use crate::tally::Tally;
 
 /// One row of the table.
 pub(crate) struct Stage {
-    name: &'static str,
+    pub(crate) name: &'static str,
     what: &'static str,
     needs: Needs,
     work: Work,
@@ -166,6 +166,16 @@ pub(crate) fn run(checkout: &Checkout, plan: &[&'static Stage]) -> Summary {
         (stage.name, tally, took)
     });
     Summary::new(done.collect())
+}
+
+/// What a plain run ends with, before it began.
+pub(crate) fn not_run() -> Summary {
+    let stages = plan(false, &[]).into_iter();
+    Summary::new(
+        stages
+            .map(|stage| (stage.name, Tally::default(), Duration::ZERO))
+            .collect(),
+    )
 }
 
 /// The names `--only` takes.
