@@ -48,6 +48,9 @@ pub(crate) async fn demo(once: bool, screen: Screen) -> Result<(), Failure> {
     ))
 }
 
+/// The document that a stranger may send.
+const RESULT: &str = "result.hpr";
+
 /// The three people stay in touch, so that somebody can join from another terminal.
 struct OpenHouse {
     nurse: Service,
@@ -64,7 +67,7 @@ impl OpenHouse {
             .run(&["admin", "code", PHARMACIST.address, "--data", &relay], "")
             .await?;
         let code_file = stage.put("code.txt", story::text(&code, "/code")?.as_bytes())?;
-        let result = stage.put("result.hpr", &cast::result())?;
+        let result = stage.put(RESULT, &cast::result())?;
         let house = Self {
             nurse: watch(stage, NURSE, &[]).await?,
             gp: watch(stage, GP, &["--export", &practice]).await?,
@@ -83,17 +86,21 @@ impl OpenHouse {
             "\n    export PLI_HOME={phone}\
              \n    {pli} enrol {address} --server {url} --ca {ca} --code-file {code_file}\
              \n    {pli} directory find delorme\
-             \n    {pli} mail send --to {gp} --hprim {result}\
-             \n    cmp {result} {practice}/*.hpr\
-             \n    {pli} sync\
-             \n    {pli} mail list\n"
+             \n    {pli} mail send --to {gp} --hprim {result}\n"
+        );
+        let then = format!(
+            "\n    {pli} sync\
+             \n    {pli} mail list\
+             \n    cmp {result} {practice}/*.hpr\n"
         );
         stage.add(&tell!(
             "\nThe relay goes on serving. Join from another terminal, in this folder, as {name}, pharmacist:\n{commands}\n\
-             The GP answers by himself; his practice folder holds the result byte for byte, so `cmp` is silent.\n\
+             The GP answers by himself. As soon as this terminal says that his practice folder got the result, it is there\n\
+             byte for byte, and `cmp` has nothing to say:\n{then}\n\
              Ctrl-C ends the demonstration and removes its folder.",
             "\nLe relais continue de servir. Rejoignez-le d'un autre terminal, dans ce dossier, comme {name}, pharmacienne :\n{commands}\n\
-             Le généraliste répond de lui-même ; son dossier contient le résultat octet pour octet, `cmp` se tait donc.\n\
+             Le généraliste répond de lui-même. Dès que ce terminal dit que le dossier de son cabinet a reçu le résultat,\n\
+             il y est octet pour octet, et `cmp` n'a rien à dire :\n{then}\n\
              Ctrl-C termine la démonstration et supprime son dossier."
         ))?;
         Ok(house)
@@ -101,6 +108,7 @@ impl OpenHouse {
 
     /// Tells who receives what, until somebody's process ends.
     async fn receive(&mut self, stage: &Stage) -> Result<(), Failure> {
+        let mut to_compare = None;
         loop {
             let (person, said) = tokio::select! {
                 said = self.nurse.next() => (NURSE, said?),
@@ -129,6 +137,7 @@ impl OpenHouse {
                             .on_phone(GP, &["mail", "answer", &number, "--letter", "-", "--yes"], welcome)
                             .await?;
                         stage.add(&tell!("{name} answered.", "{name} a répondu."))?;
+                        to_compare = Some(number);
                     }
                 }
                 Some("dropped") => {
@@ -137,6 +146,15 @@ impl OpenHouse {
                         "{name}'s practice folder got {file}",
                         "Le dossier du cabinet de {name} a reçu {file}"
                     ))?;
+                    if let Some(number) = to_compare.take() {
+                        let (pli, home) = (quoted(&stage.program()), quoted(&stage.home(GP)));
+                        let result = quoted(&stage.path(RESULT));
+                        let export = format!("{pli} hprim export {number} --home {home} --output - | cmp {result}");
+                        stage.add(&tell!(
+                            "The same from his phone:\n\n    {export}\n",
+                            "Le même, de son téléphone :\n\n    {export}\n"
+                        ))?;
+                    }
                 }
                 _ => {}
             }

@@ -90,6 +90,11 @@ fn a_stranger_joins_with_the_commands_it_printed() {
     until("the demonstration tells of it", || {
         told.lock().unwrap().contains("Mathieu Delorme answered.")
     });
+    until("his own export is the same", || {
+        let told = told.lock().unwrap().clone();
+        let export = told.lines().find(|line| line.contains(" hprim export "));
+        export.is_some_and(|export| run(export).status.success())
+    });
     let pid = demo.0.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let status = demo.0.wait().unwrap();
