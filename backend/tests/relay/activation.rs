@@ -1,7 +1,7 @@
 //! Activation codes and enrolment: who gets in with what, how often one may try, and what a lost reply leaves.
 
 use protocol::Code;
-use protocol::api::{ChallengeRequest, path};
+use protocol::api::{ChallengeAnswer, ChallengeRequest, path};
 use reqwest::StatusCode;
 
 use super::support::{IDA, LEA, PAUL, Phone, TestRelay, problem_of};
@@ -155,4 +155,26 @@ async fn nobody_locks_a_device_out_from_elsewhere() {
     };
     assert_eq!(refused, Code::Throttled);
     relay.token(&lea).await;
+}
+
+#[tokio::test]
+async fn who_cannot_sign_for_a_device_uses_up_none_of_its_tokens() {
+    let mut tuning = backend::Tuning::default();
+    tuning.limits.tokens.bucket = 3;
+    tuning.limits.tokens.refill = 0;
+    let relay = TestRelay::start_tuned(tuning).await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let challenge = async || {
+        let answer = relay.challenge(lea.device).await;
+        answer.json::<ChallengeAnswer>().await.unwrap().challenge
+    };
+    for _ in 0..5 {
+        let forged = relay.answer_challenge(&challenge().await, &paul.key).await;
+        assert_eq!(problem_of(forged).await, Code::ChallengeRefused);
+    }
+    for _ in 0..2 {
+        relay.token(&lea).await;
+    }
+    let one_more = relay.answer_challenge(&challenge().await, &lea.key).await;
+    assert_eq!(problem_of(one_more).await, Code::Throttled);
 }
