@@ -10,6 +10,7 @@ mod folder;
 mod http;
 pub mod limits;
 mod relay;
+mod sockets;
 mod storage;
 mod tls;
 mod tokens;

@@ -52,6 +52,10 @@ pub struct Limits {
     pub deposits: Limit,
     /// Directory look-ups, for each device.
     pub directory: Limit,
+    /// Connections at once; more are closed as they come. Each is a file descriptor of the process.
+    pub connections: usize,
+    /// How long a connection may take to say what it wants, each time: its TLS, or the head of a request. In seconds.
+    pub head_seconds: u64,
 }
 
 impl Default for Limits {
@@ -71,6 +75,8 @@ impl Default for Limits {
             keys: row("keys", 10_000, 600, 60, Failing::Open),
             deposits: row("deposits", 20_000, 3_000, 60, Failing::Open),
             directory: row("directory", 2_000, 600, 60, Failing::Open),
+            connections: 10_000,
+            head_seconds: 30,
         }
     }
 }

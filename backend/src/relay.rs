@@ -4,12 +4,14 @@
 use std::fs::{File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::DefaultAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::TokioTimer;
 use protocol::Timestamp;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -19,6 +21,7 @@ use crate::blobs::Blobs;
 use crate::bus::Bus;
 use crate::http::{self, App};
 use crate::limits::{Doors, Limits};
+use crate::sockets::Entrance;
 use crate::storage::{Storage, StorageError, deposits, sequence};
 use crate::tls::{self, Tls};
 use crate::tokens::Tokens;
@@ -109,6 +112,11 @@ impl Relay {
 
         let (stopping, is_stopping) = watch::channel(false);
         let (streams, ended) = mpsc::channel(1);
+        let server = Serving {
+            patience: Duration::from_secs(tuning.limits.head_seconds),
+            places: tuning.limits.connections,
+            tls,
+        };
         let app = App::new(http::Parts {
             name: config.name,
             doors: Doors::new(&tuning.limits),
@@ -118,11 +126,11 @@ impl Relay {
             bus,
             tokens: Tokens::default(),
             stopping: is_stopping.clone(),
-            streams,
+            streams: Mutex::new(Some(streams)),
         });
         sweep(&app).await?;
         let handle = Handle::new();
-        let server = serve(listener, tls, http::router(&app), handle.clone())?;
+        let server = server.serve(listener, http::router(&app), handle.clone())?;
         let sweeping = tokio::spawn(sweep_hourly(app.clone(), is_stopping));
         tracing::info!(port = local_addr.port(), "the relay listens");
         Ok(Running {
@@ -258,20 +266,44 @@ fn lock(data: &Path) -> Result<File, RelayError> {
     }
 }
 
-fn serve(
-    listener: TcpListener,
+/// How connections are let in and served.
+struct Serving {
+    patience: Duration,
+    places: usize,
     tls: Option<Arc<rustls::ServerConfig>>,
-    router: Router,
-    handle: Handle<SocketAddr>,
-) -> Result<JoinHandle<std::io::Result<()>>, RelayError> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    Ok(match tls {
-        Some(config) => {
-            let server = axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(config))?;
-            tokio::spawn(server.handle(handle).serve(service))
-        }
-        None => tokio::spawn(axum_server::from_tcp(listener)?.handle(handle).serve(service)),
-    })
+}
+
+impl Serving {
+    fn serve(
+        self,
+        listener: TcpListener,
+        router: Router,
+        handle: Handle<SocketAddr>,
+    ) -> Result<JoinHandle<std::io::Result<()>>, RelayError> {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let mut server = axum_server::from_tcp(listener)?.handle(handle);
+        let builder = server.http_builder();
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.patience);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.patience)
+            .keep_alive_timeout(self.patience);
+        Ok(match self.tls {
+            Some(config) => {
+                let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config)).handshake_timeout(self.patience);
+                let entrance = Entrance::new(acceptor, self.places, self.patience);
+                tokio::spawn(server.acceptor(entrance).serve(service))
+            }
+            None => {
+                let entrance = Entrance::new(DefaultAcceptor::new(), self.places, self.patience);
+                tokio::spawn(server.acceptor(entrance).serve(service))
+            }
+        })
+    }
 }
 
 async fn sweep_hourly(app: App, mut stopping: watch::Receiver<bool>) {

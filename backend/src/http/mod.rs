@@ -39,77 +39,59 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     /// Turns true when the relay stops.
     pub(crate) stopping: watch::Receiver<bool>,
-    /// Every open stream holds a clone, so that the stop can wait for them.
-    pub(crate) streams: mpsc::Sender<()>,
+    /// Every open stream holds a clone, so that the stop can wait for them; none are opened once it is taken.
+    pub(crate) streams: Mutex<Option<mpsc::Sender<()>>>,
 }
 
 /// The state that all handlers share.
 #[derive(Clone)]
-pub(crate) struct App {
-    parts: Arc<Shared>,
-}
-
-struct Shared {
-    parts: Parts,
-    streams: Mutex<Option<mpsc::Sender<()>>>,
-}
+pub(crate) struct App(Arc<Parts>);
 
 impl App {
-    pub(crate) fn new(mut parts: Parts) -> Self {
-        let (closed, _) = mpsc::channel(1);
-        let streams = std::mem::replace(&mut parts.streams, closed);
-        Self {
-            parts: Arc::new(Shared {
-                parts,
-                streams: Mutex::new(Some(streams)),
-            }),
-        }
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
     }
 
     pub(crate) fn storage(&self) -> &Storage {
-        &self.parts.parts.storage
+        &self.0.storage
     }
 
     pub(crate) fn blobs(&self) -> &Arc<Blobs> {
-        &self.parts.parts.blobs
+        &self.0.blobs
     }
 
     /// Takes no new streams from now on.
     pub(crate) fn close_streams(&self) {
-        drop(self.parts.streams.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.0.streams.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     fn name(&self) -> &str {
-        &self.parts.parts.name
+        &self.0.name
     }
 
     fn tuning(&self) -> &Tuning {
-        &self.parts.parts.tuning
+        &self.0.tuning
     }
 
     fn doors(&self) -> &Doors {
-        &self.parts.parts.doors
+        &self.0.doors
     }
 
     fn bus(&self) -> &Bus {
-        &self.parts.parts.bus
+        &self.0.bus
     }
 
     fn tokens(&self) -> &Tokens {
-        &self.parts.parts.tokens
+        &self.0.tokens
     }
 
     fn stopping(&self) -> watch::Receiver<bool> {
-        self.parts.parts.stopping.clone()
+        self.0.stopping.clone()
     }
 
     /// What a stream holds while it is open; `None` when the relay is stopping.
     fn stream_guard(&self) -> Option<mpsc::Sender<()>> {
-        self.parts
-            .streams
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.streams.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

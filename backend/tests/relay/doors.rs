@@ -1,13 +1,21 @@
 //! What knocks at the wrong door or in the wrong way gets a problem document with a code.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use backend::Tls;
 use protocol::api::{PrekeyWish, path};
 use protocol::{Code, Problem, cbor, limits};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::support::{LEA, PAUL, TestRelay, problem_of};
+
+/// Longest wait for what has to happen.
+const NEVER: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn unknown_paths_and_methods_are_told_so() {
@@ -176,4 +184,61 @@ async fn a_body_that_comes_slowly_is_taken_and_one_that_stands_still_may_be_sent
             assert_eq!(problem.code, Code::TemporarilyUnavailable);
         }
     }
+}
+
+#[tokio::test]
+async fn who_does_not_say_what_it_wants_is_shut_out_and_others_are_served() {
+    for tls in [Tls::None, Tls::Dev] {
+        let mut tuning = backend::Tuning::default();
+        tuning.limits.head_seconds = 1;
+        let relay = TestRelay::start_in(tempfile::tempdir().unwrap(), tls, tuning).await;
+        let address = relay.running.local_addr();
+        let mut slow = Vec::new();
+        for said in ["", "PRI * HTTP/2", "GET /v1/server HTTP/1.1\r\nHost: relay.test\r\n"] {
+            let mut socket = TcpStream::connect(address).await.unwrap();
+            socket.write_all(said.as_bytes()).await.unwrap();
+            slow.push(socket);
+        }
+        let served = relay.request(Method::GET, path::SERVER).send().await.unwrap();
+        assert_eq!(served.status(), StatusCode::OK);
+        for socket in slow {
+            timeout(NEVER, until_shut(socket)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn when_every_place_is_taken_who_comes_is_shut_out_until_one_leaves() {
+    let mut tuning = backend::Tuning::default();
+    tuning.limits.connections = 2;
+    let relay = TestRelay::start_tuned(tuning).await;
+    let address = relay.running.local_addr();
+    let (first, second) = (ask(address).await, ask(address).await);
+    assert!(first.is_some() && second.is_some());
+    assert!(ask(address).await.is_none());
+    drop(first);
+    let again = async {
+        while ask(address).await.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(NEVER, again).await.unwrap();
+}
+
+/// Asks for something and keeps the connection; `None` when it is closed instead of answered.
+async fn ask(address: SocketAddr) -> Option<TcpStream> {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {} HTTP/1.1\r\nHost: relay.test\r\n\r\n", path::SERVER);
+    socket.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer).await.ok()?;
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    Some(socket)
+}
+
+/// Returns once the relay has closed the connection.
+async fn until_shut(mut socket: TcpStream) {
+    let mut said = Vec::new();
+    // With a reset, when it had not read all.
+    let _ = socket.read_to_end(&mut said).await;
 }

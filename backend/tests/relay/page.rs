@@ -39,6 +39,8 @@ fn its_limits_are_those_of_the_code() {
         keys,
         deposits,
         directory,
+        connections,
+        head_seconds,
     } = Limits::default();
     for limit in [activation, enrolments, challenges, tokens, keys, deposits, directory] {
         let failing = match limit.failing {
@@ -53,6 +55,7 @@ fn its_limits_are_those_of_the_code() {
     }
     let plain = page.replace(',', "");
     for (what, size) in [
+        ("connections at once", connections),
         ("a mail's content", limits::MAIL_BYTES),
         ("a payload", limits::PAYLOAD_BYTES),
         ("a deposit", limits::DEPOSIT_BYTES),
@@ -69,6 +72,7 @@ fn its_limits_are_those_of_the_code() {
     assert!(plain.contains(&format!("at most {} bytes a request", limits::JSON_BYTES)));
     assert!(plain.contains(&format!("good for {} s and for this relay", limits::TOKEN_SECONDS)));
     assert!(plain.contains(&format!("at most {} s and is then", limits::POLL_SECONDS)));
+    assert!(plain.contains(&format!("within {head_seconds} s")));
     let tuning = backend::Tuning::default();
     let silence = format!(
         "pings every {} s; a stream on which nothing came for {} s",
