@@ -292,16 +292,13 @@ impl Serving {
             .timer(TokioTimer::new())
             .keep_alive_interval(self.patience)
             .keep_alive_timeout(self.patience);
-        Ok(match self.tls {
-            Some(config) => {
-                let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(config)).handshake_timeout(self.patience);
-                let entrance = Entrance::new(acceptor, self.places, self.patience);
-                tokio::spawn(server.acceptor(entrance).serve(service))
-            }
-            None => {
-                let entrance = Entrance::new(DefaultAcceptor::new(), self.places, self.patience);
-                tokio::spawn(server.acceptor(entrance).serve(service))
-            }
+        let (places, patience) = (self.places, self.patience);
+        Ok(if let Some(config) = self.tls {
+            let tls = RustlsAcceptor::new(RustlsConfig::from_config(config)).handshake_timeout(patience);
+            tokio::spawn(server.acceptor(Entrance::new(tls, places, patience)).serve(service))
+        } else {
+            let plain = DefaultAcceptor::new();
+            tokio::spawn(server.acceptor(Entrance::new(plain, places, patience)).serve(service))
         })
     }
 }
