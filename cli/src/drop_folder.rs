@@ -9,7 +9,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use protocol::ids::Digest;
@@ -56,6 +56,7 @@ impl DropFolder {
             .create(true)
             .write(true)
             .truncate(false)
+            .mode(0o600)
             .open(&lock_path);
         let lock = lock.map_err(|error| Failure::FileUnwritable {
             path: lock_path.clone(),

@@ -1,6 +1,7 @@
 //! `pli hprim`: what is in a document and what is wrong with it. Reading is the core's.
 
 use jiff::Zoned;
+use jiff::civil::Date;
 use pli_core::hprim::{self, LineEnd};
 use serde::Serialize;
 
@@ -24,6 +25,8 @@ struct DocumentLine {
     surname: String,
     given: String,
     birth_date: Option<String>,
+    #[serde(skip)]
+    born: Option<Date>,
     results: usize,
     problems: Vec<ProblemLine>,
 }
@@ -62,6 +65,7 @@ fn check(file: &std::path::Path, screen: Screen) -> Result<(), Failure> {
             surname: patient.surname,
             given: patient.given,
             birth_date: patient.birth_date.map(|date| date.to_string()),
+            born: patient.birth_date,
             results: document.lab.as_ref().map_or(0, |lab| lab.results().count()),
             problems: hprim::header_problems(&document.header, today)
                 .into_iter()
@@ -96,16 +100,19 @@ fn check(file: &std::path::Path, screen: Screen) -> Result<(), Failure> {
 fn told(checked: &Checked) -> String {
     let (encoding, line_end, count) = (checked.encoding, checked.line_end, checked.documents.len());
     let mut lines = vec![tell!(
-        "{count} document(s), {encoding}, lines end with {line_end}.",
-        "{count} document(s), {encoding}, fins de ligne {line_end}."
+        "Documents: {count}, in {encoding}; lines end with {line_end}.",
+        "Documents : {count}, en {encoding} ; fins de ligne {line_end}."
     )];
     for (document, number) in checked.documents.iter().zip(1..) {
         let (surname, given, results) = (&document.surname, &document.given, document.results);
-        let born = document.birth_date.as_deref().unwrap_or("?");
+        let born = document.born.map_or_else(
+            || "?".to_owned(),
+            |date| date.strftime(say("%Y-%m-%d", "%d/%m/%Y")).to_string(),
+        );
         let number: usize = number;
         lines.push(tell!(
-            "Document {number}: {surname} {given}, born {born}, {results} result(s).",
-            "Document {number} : {surname} {given}, né(e) le {born}, {results} résultat(s)."
+            "Document {number}: {surname} {given}, born {born}; results: {results}.",
+            "Document {number} : {surname} {given}, naissance {born} ; résultats : {results}."
         ));
         lines.extend(
             document
