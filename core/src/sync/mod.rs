@@ -1,6 +1,8 @@
 //! Bringing phone and relay together: what is due goes out, what waits comes in, and only then is it acknowledged.
 //! Every step can be repeated: the outbox keeps what was not answered, the cursor what was not acknowledged.
 
+mod backoff;
+mod outbox;
 mod pull;
 mod push;
 mod receipts;
@@ -8,7 +10,7 @@ mod receive;
 pub(crate) mod unopened;
 mod watch;
 
-pub(crate) use push::OutboxKind;
+pub(crate) use outbox::OutboxKind;
 pub(crate) use receipts::forget_read;
 
 use crate::account::Account;

@@ -31,6 +31,58 @@ pub(super) struct Arrival {
     what: What,
 }
 
+impl Arrival {
+    /// Whether it is more than bytes that are kept sealed.
+    pub(super) const fn is_opened(&self) -> bool {
+        !matches!(self.what, What::Unopened { .. })
+    }
+
+    /// Stores what came, with the burnt key and the seen id, inside the transaction that moves the cursor.
+    pub(super) fn store(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<(), Error> {
+        match &self.what {
+            What::Message {
+                message,
+                prekey,
+                deposited_at,
+            } => {
+                if is_seen(tx, &message.header.from, &message.header.id)? {
+                    return Ok(());
+                }
+                match message.kind {
+                    Kind::Mail => {
+                        received::store(tx, message, *deposited_at)?;
+                        done.received = done.received.saturating_add(1);
+                    }
+                    Kind::Receipts => {
+                        let count = receipts::apply(tx, message)?;
+                        done.notices = done.notices.saturating_add(count);
+                    }
+                }
+                prekeys::burn(tx, *prekey)?;
+                mark_seen(tx, &message.header.from, &message.header.id)
+            }
+            What::Notice(notice) => {
+                if delivery::advance_by_id(
+                    tx,
+                    &notice.id,
+                    &notice.recipient,
+                    DeliveryState::of_step(notice.step),
+                    notice.at,
+                )? {
+                    done.notices = done.notices.saturating_add(1);
+                }
+                Ok(())
+            }
+            What::Nothing => Ok(()),
+            What::Unopened { reason, from, entry } => {
+                unopened::keep(tx, *reason, from.as_ref(), entry)?;
+                done.unopened = done.unopened.saturating_add(1);
+                Ok(())
+            }
+        }
+    }
+}
+
 enum What {
     /// A message, and the prekey that it burns.
     Message {
@@ -204,58 +256,6 @@ fn verify(
         Some(Known::Changed) => unopened(Reason::IdentityChanged),
         Some(Known::Unverified(_)) => unopened(Reason::KeysUnverified),
         None => unopened(Reason::SenderUnknown),
-    }
-}
-
-impl Arrival {
-    /// Whether it is more than bytes that are kept sealed.
-    pub(super) const fn is_opened(&self) -> bool {
-        !matches!(self.what, What::Unopened { .. })
-    }
-
-    /// Stores what came, with the burnt key and the seen id, inside the transaction that moves the cursor.
-    pub(super) fn store(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<(), Error> {
-        match &self.what {
-            What::Message {
-                message,
-                prekey,
-                deposited_at,
-            } => {
-                if is_seen(tx, &message.header.from, &message.header.id)? {
-                    return Ok(());
-                }
-                match message.kind {
-                    Kind::Mail => {
-                        received::store(tx, message, *deposited_at)?;
-                        done.received = done.received.saturating_add(1);
-                    }
-                    Kind::Receipts => {
-                        let count = receipts::apply(tx, message)?;
-                        done.notices = done.notices.saturating_add(count);
-                    }
-                }
-                prekeys::burn(tx, *prekey)?;
-                mark_seen(tx, &message.header.from, &message.header.id)
-            }
-            What::Notice(notice) => {
-                if delivery::advance_by_id(
-                    tx,
-                    &notice.id,
-                    &notice.recipient,
-                    DeliveryState::of_step(notice.step),
-                    notice.at,
-                )? {
-                    done.notices = done.notices.saturating_add(1);
-                }
-                Ok(())
-            }
-            What::Nothing => Ok(()),
-            What::Unopened { reason, from, entry } => {
-                unopened::keep(tx, *reason, from.as_ref(), entry)?;
-                done.unopened = done.unopened.saturating_add(1);
-                Ok(())
-            }
-        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use protocol::limits;
 use tokio::time::sleep;
 
-use super::SyncReport;
+use super::backoff::pauses;
+use super::{SyncReport, outbox};
 use crate::account::Account;
 use crate::error::Error;
 use crate::net::stream::Stream;
@@ -14,6 +14,8 @@ use crate::session::Session;
 
 /// How often the outbox is looked at while the line is quiet.
 const OUTBOX_PAUSE: Duration = Duration::from_secs(2);
+/// Longest pause before a line that broke is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How long long polls are used before the stream is tried again.
 const POLLS_BEFORE_STREAM: u32 = 20;
 
@@ -24,7 +26,7 @@ impl Session {
     ///
     /// What trying again does not mend: [`Error::NotEnrolled`], [`Error::Locked`], [`Error::Store`], a refusal of the relay.
     pub async fn watch(&self, mut on_news: impl FnMut(&SyncReport) + Send) -> Result<(), Error> {
-        let mut pauses = pauses();
+        let mut pauses = pauses(LONGEST_PAUSE);
         let mut polls_left = 0_u32;
         loop {
             let outcome = self.stay_in_touch(&mut on_news, &mut polls_left, &mut pauses).await;
@@ -32,7 +34,7 @@ impl Session {
                 Ok(()) => {}
                 Err(error) if error.is_retryable() => {
                     tracing::info!(code = error.code(), "the line is down");
-                    sleep(pauses.next().unwrap_or(Duration::from_mins(1))).await;
+                    sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -46,7 +48,7 @@ impl Session {
         pauses: &mut backon::ExponentialBackoff,
     ) -> Result<(), Error> {
         let report = self.sync().await?;
-        *pauses = self::pauses();
+        *pauses = self::pauses(LONGEST_PAUSE);
         tell(on_news, &report);
         if *polls_left > 0 {
             *polls_left = polls_left.saturating_sub(1);
@@ -110,7 +112,7 @@ impl Session {
     async fn outbox_is_due(&self) {
         loop {
             sleep(OUTBOX_PAUSE).await;
-            if self.has_due_work().unwrap_or(true) {
+            if self.read(outbox::is_due).unwrap_or(true) {
                 return;
             }
         }
@@ -121,13 +123,4 @@ fn tell(on_news: &mut (impl FnMut(&SyncReport) + Send), report: &SyncReport) {
     if report.is_news() {
         on_news(report);
     }
-}
-
-fn pauses() -> backon::ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(Duration::from_mins(1))
-        .with_jitter()
-        .without_max_times()
-        .build()
 }
