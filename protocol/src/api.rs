@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::cbor::Format;
-use crate::identity::{DeviceList, Identity, Signed};
-use crate::ids::{DeviceId, Digest, MessageId};
+use crate::identity::{DeviceList, Identity, Predecessor, Signed, Succession};
+use crate::ids::{ArchiveId, DeviceId, Digest, MessageId};
 use crate::limits;
 use crate::prekey::{BatchUpload, HandedPrekey};
 use crate::sequence::Step;
@@ -30,10 +30,16 @@ pub mod path {
     pub const ENTRIES: &str = "/v1/entries";
     /// `POST` [`super::KeysRequest`]: [`super::KeysAnswer`] (binary).
     pub const KEYS: &str = "/v1/keys";
+    /// `GET` with `/{address}`, without a token: [`super::KeysAnswer`] (binary) of one account, without prekeys.
+    pub const IDENTITIES: &str = "/v1/identities";
     /// `POST` [`crate::prekey::BatchUpload`] (binary), or `GET`: [`super::PrekeyStock`].
     pub const PREKEYS: &str = "/v1/prekeys";
     /// `POST` [`crate::envelope::Deposit`] (binary): [`super::DepositAnswer`].
     pub const DEPOSITS: &str = "/v1/deposits";
+    /// `POST` [`crate::envelope::Deposit`] (binary), wrapped anew for devices of its recipients: nothing.
+    pub const REWRAPS: &str = "/v1/rewraps";
+    /// `GET`: [`super::Archives`]; `PUT`, `GET` with `/{archive}/{part}`: a sealed part (binary); `DELETE` with `/{archive}`.
+    pub const ARCHIVES: &str = "/v1/archives";
     /// `POST` [`super::Withdrawal`]: [`super::WithdrawalAnswer`].
     pub const WITHDRAWALS: &str = "/v1/withdrawals";
     /// `GET` with `number`, `hash`, `wait_seconds`: [`crate::sequence::SequencePage`] (binary).
@@ -71,11 +77,14 @@ pub struct Enrolment {
     /// The device's first batch.
     #[n(3)]
     pub batch: BatchUpload,
+    /// The word of the present identity's recovery key, by which an account is taken over without a code.
+    #[n(4)]
+    pub succession: Option<Signed<Succession>>,
 }
 
 impl Format for Enrolment {
     const NAME: &'static str = "enrolment";
-    const LIMIT: usize = limits::BATCH_BYTES + 2 * limits::SIGNED_BYTES;
+    const LIMIT: usize = limits::BATCH_BYTES + 3 * limits::SIGNED_BYTES;
 }
 
 impl std::fmt::Debug for Enrolment {
@@ -219,7 +228,8 @@ pub struct KeysAnswer {
 
 impl Format for KeysAnswer {
     const NAME: &'static str = "keys";
-    const LIMIT: usize = (limits::RECIPIENTS + 1) * (2 * limits::SIGNED_BYTES + limits::DEVICES * 16 * 1024);
+    const LIMIT: usize =
+        (limits::RECIPIENTS + 1) * (2 * limits::SIGNED_BYTES + (limits::DEVICES + limits::PREDECESSORS) * 16 * 1024);
 }
 
 /// What a sender seals to for one account.
@@ -235,6 +245,9 @@ pub struct AccountKeys {
     /// A prekey for each device on the list; none where none were asked for.
     #[n(2)]
     pub prekeys: Vec<HandedPrekey>,
+    /// The identities that this one follows, oldest first.
+    #[n(3)]
+    pub predecessors: Vec<Predecessor>,
 }
 
 /// How many prekeys the relay still has of a device.
@@ -279,4 +292,24 @@ pub struct Withdrawal {
 pub struct WithdrawalAnswer {
     /// [`Step::Withdrawn`], or [`Step::Retrieved`] where it came too late.
     pub outcomes: Vec<Outcome>,
+}
+
+/// The archives that an account keeps at the relay.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Archives {
+    /// The one written last comes first.
+    pub archives: Vec<ArchiveSize>,
+}
+
+/// How much there is of an archive.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ArchiveSize {
+    /// The archive.
+    pub id: ArchiveId,
+    /// Its parts are numbered from 0.
+    pub parts: u64,
+    /// All parts together, sealed, in bytes.
+    pub bytes: u64,
+    /// When the last part came.
+    pub written_at: Timestamp,
 }

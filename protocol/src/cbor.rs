@@ -1,6 +1,9 @@
 //! Binary formats: a version byte, then deterministic CBOR (RFC 8949 §4.2.1) with integer keys.
 //! What is not canonical or not known is refused: a value is taken only if encoding it again gives the same bytes.
 
+use std::convert::Infallible;
+
+use minicbor::encode::Write;
 use minicbor::{Decode, Encode};
 use thiserror::Error;
 
@@ -55,15 +58,19 @@ pub enum FormatError {
 }
 
 /// The one encoding of `value`.
+///
+/// It is written into memory of its length: no piece of it is left elsewhere, so that whoever erases it erases all.
 #[must_use]
 #[expect(clippy::missing_panics_doc, reason = "writing to a Vec cannot fail")]
 pub fn encode<T: Format>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![T::VERSION];
-    #[expect(
-        clippy::expect_used,
-        reason = "writing to a Vec cannot fail, and no format has a failing encoder"
-    )]
-    minicbor::encode(value, &mut bytes).expect("a Vec takes every byte");
+    const REASON: &str = "writing cannot fail, and no format has a failing encoder";
+    let mut length = Length(1);
+    #[expect(clippy::expect_used, reason = "counting cannot fail")]
+    minicbor::encode(value, &mut length).expect(REASON);
+    let mut bytes = Vec::with_capacity(length.0);
+    bytes.push(T::VERSION);
+    #[expect(clippy::expect_used, reason = "a Vec takes every byte")]
+    minicbor::encode(value, &mut bytes).expect(REASON);
     bytes
 }
 
@@ -86,7 +93,8 @@ pub fn decode<T: Format>(bytes: &[u8]) -> Result<T, FormatError> {
         return Err(FormatError::UnknownVersion { name: T::NAME, version });
     }
     let value: T = minicbor::decode(body).map_err(|error| malformed::<T>(&error))?;
-    if encode(&value) != bytes {
+    let mut rest = Expected(body);
+    if minicbor::encode(&value, &mut rest).is_err() || !rest.0.is_empty() {
         return Err(FormatError::NotCanonical(T::NAME));
     }
     Ok(value)
@@ -103,3 +111,30 @@ fn malformed<T: Format>(error: &minicbor::decode::Error) -> FormatError {
 pub(crate) const fn refused<T: Format>(what: &'static str) -> FormatError {
     FormatError::Refused { name: T::NAME, what }
 }
+
+/// Counts what is written.
+struct Length(usize);
+
+impl Write for Length {
+    type Error = Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(())
+    }
+}
+
+/// Takes these bytes alone, in their order.
+struct Expected<'a>(&'a [u8]);
+
+impl Write for Expected<'_> {
+    type Error = Unexpected;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Unexpected> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(Unexpected)?;
+        Ok(())
+    }
+}
+
+/// Other bytes than [`Expected`].
+struct Unexpected;

@@ -146,13 +146,16 @@ pub enum Kind {
     /// [`crate::receipt::Receipts`].
     #[n(1)]
     Receipts,
+    /// [`crate::rewrap::RewrapRequest`].
+    #[n(2)]
+    Rewrap,
 }
 
 impl Kind {
     const fn class(self) -> Class {
         match self {
             Self::Mail => Class::Mail,
-            Self::Receipts => Class::Quiet,
+            Self::Receipts | Self::Rewrap => Class::Quiet,
         }
     }
 }
@@ -339,6 +342,21 @@ impl Opened {
     /// [`EnvelopeError::Signature`] when none did; [`EnvelopeError::Recipient`] when the statement names the reader not at
     /// all, or under another identity.
     pub fn verify(self, sender: &VerifiedAccount, reader: &VerifiedAccount) -> Result<Message, EnvelopeError> {
+        self.verify_wrapped_again(sender, reader, |_| false)
+    }
+
+    /// As [`Opened::verify`], for what was asked for again: `was_readers` says of the fingerprint under which the statement
+    /// names the reader's address whether that identity was the reader's before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opened::verify`].
+    pub fn verify_wrapped_again(
+        self,
+        sender: &VerifiedAccount,
+        reader: &VerifiedAccount,
+        was_readers: impl Fn(&Digest) -> bool,
+    ) -> Result<Message, EnvelopeError> {
         if *sender.address() != self.header.from {
             return Err(EnvelopeError::Signature);
         }
@@ -348,11 +366,10 @@ impl Opened {
             .verify(Purpose::Statement, &self.statement_bytes, &self.signature)
             .map_err(|_| EnvelopeError::Signature)?;
         let is_own = sender.fingerprint() == reader.fingerprint();
-        let is_recipient = self
-            .statement
-            .recipients
-            .iter()
-            .any(|recipient| recipient.address == *reader.address() && recipient.identity == reader.fingerprint());
+        let is_recipient = self.statement.recipients.iter().any(|recipient| {
+            let is_named = recipient.address == *reader.address();
+            is_named && (recipient.identity == reader.fingerprint() || was_readers(&recipient.identity))
+        });
         if !is_own && !is_recipient {
             return Err(EnvelopeError::Recipient);
         }

@@ -164,6 +164,61 @@ impl SignedFormat for DeviceList {
     const PURPOSE: Purpose = Purpose::DeviceList;
 }
 
+/// The word of an identity's recovery key that another identity follows it.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct Succession {
+    /// The account.
+    #[n(0)]
+    pub address: Address,
+    /// Fingerprint of the identity that ends.
+    #[n(1)]
+    pub from: Digest,
+    /// Fingerprint of the one that follows it.
+    #[n(2)]
+    pub to: Digest,
+    /// When it was signed.
+    #[n(3)]
+    pub issued_at: Timestamp,
+}
+
+impl Format for Succession {
+    const NAME: &'static str = "succession";
+    const LIMIT: usize = limits::SIGNED_BYTES;
+}
+
+impl SignedFormat for Succession {
+    const PURPOSE: Purpose = Purpose::Succession;
+}
+
+/// An identity that ended, and the word of its recovery key on what follows it.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct Predecessor {
+    /// The identity.
+    #[n(0)]
+    pub identity: Signed<Identity>,
+    /// What follows it.
+    #[n(1)]
+    pub succession: Signed<Succession>,
+}
+
+impl Predecessor {
+    /// Fingerprint of the identity that follows this one.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError`] when the identity does not verify, its recovery key did not sign, or signed for another account or identity.
+    pub fn successor(&self) -> Result<Digest, FormatError> {
+        let identity = self.identity.verify(&self.identity.unverified()?.key)?;
+        let succession = self.succession.verify(&identity.recovery)?;
+        if succession.address != identity.address || succession.from != self.identity.digest() {
+            return Err(refused::<Succession>("of another identity"));
+        }
+        Ok(succession.to)
+    }
+}
+
 /// The id of the device that signs with `key`: the first 16 bytes of the key's SHA-256.
 #[must_use]
 pub fn device_id(key: &VerifyingKey) -> DeviceId {
@@ -233,6 +288,31 @@ impl VerifiedAccount {
             list_digest: list.digest(),
             devices,
         })
+    }
+
+    /// Checks that this identity follows the one with the fingerprint `pinned`, each step signed by the recovery key of the one before.
+    ///
+    /// `predecessors` come oldest first; those before the pinned one are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError`] when the pinned one is not among them, or a step is missing, too many, or not signed.
+    pub fn follows(&self, pinned: &Digest, predecessors: &[Predecessor]) -> Result<(), FormatError> {
+        if predecessors.len() > limits::PREDECESSORS {
+            return Err(refused::<Succession>("too many predecessors"));
+        }
+        let mut line = predecessors
+            .iter()
+            .skip_while(|predecessor| predecessor.identity.digest() != *pinned);
+        let mut reached = *pinned;
+        while reached != self.fingerprint {
+            let step = line.next().ok_or(refused::<Succession>("a step is missing"))?;
+            if step.identity.digest() != reached || step.identity.unverified()?.address != self.address {
+                return Err(refused::<Succession>("of another identity"));
+            }
+            reached = step.successor()?;
+        }
+        Ok(())
     }
 
     /// The account's address.

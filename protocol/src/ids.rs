@@ -103,6 +103,11 @@ macro_rules! identifier {
 }
 
 identifier! {
+    /// An archive of an account: 16 random bytes.
+    ArchiveId, 16
+}
+
+identifier! {
     /// A device: the first 16 bytes of the SHA-256 of its verifying key.
     DeviceId, 16
 }
@@ -129,6 +134,19 @@ impl Digest {
             hash.update(part);
         }
         Self(hash.finalize().into())
+    }
+}
+
+impl ArchiveId {
+    /// A fresh id.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the system's random source does.
+    pub fn make() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(bytes))
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod api;
+pub mod archive;
 mod bytes;
 pub mod cbor;
 pub mod chunked;
@@ -17,6 +18,7 @@ pub mod prekey;
 pub mod problem;
 pub mod receipt;
 mod recipients;
+pub mod rewrap;
 pub mod seal;
 pub mod sequence;
 pub mod sign;
@@ -25,7 +27,7 @@ pub mod time;
 
 pub use address::Address;
 pub use cbor::FormatError;
-pub use ids::{DeviceId, Digest, MessageId};
+pub use ids::{ArchiveId, DeviceId, Digest, MessageId};
 pub use problem::{Code, Problem};
 pub use recipients::{Recipients, RecipientsError};
 pub use time::Timestamp;

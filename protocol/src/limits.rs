@@ -12,6 +12,18 @@ pub const RECIPIENTS: usize = 16;
 /// Most devices of one account.
 pub const DEVICES: usize = 16;
 
+/// Most predecessors that come with an identity: those that ended last.
+pub const PREDECESSORS: usize = 16;
+
+/// Largest sealed part of an archive, in bytes.
+pub const ARCHIVE_PART_BYTES: usize = 2 * PAYLOAD_BYTES;
+
+/// Records of a part are gathered until they reach this size, in bytes: one whole mail may pass it.
+pub const ARCHIVE_GATHER_BYTES: usize = PAYLOAD_BYTES / 2;
+
+/// Most messages that one request asks to be wrapped again.
+pub const REWRAPS: usize = 500;
+
 /// Most wraps of one deposit: every device of every recipient and of the sender.
 pub const WRAPS: usize = (RECIPIENTS + 1) * DEVICES;
 

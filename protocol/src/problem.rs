@@ -99,6 +99,8 @@ codes! {
     ActivationRefused, "activation-refused", 403, "The activation code is wrong, used or expired: ask the operator for a new one.";
     /// The account already has an identity.
     AlreadyEnrolled, "already-enrolled", 409, "This address is already enrolled: link this device from the main one, or ask the operator.";
+    /// A part of an archive that does not come next, or stands there with other bytes.
+    ArchiveMismatch, "archive-mismatch", 409, "The archive holds another part there, or none before it.";
     /// The challenge is unknown or expired, or its signature is wrong.
     ChallengeRefused, "challenge-refused", 401, "The challenge was not answered in time or not by this device: try again.";
     /// The device acknowledges or asks for entries that the relay does not know so.

@@ -33,6 +33,8 @@ pub enum Purpose {
     PrekeyBatch,
     /// A device vouches for what it sends.
     Statement,
+    /// A recovery key names the identity that follows.
+    Succession,
 }
 
 impl Purpose {
@@ -46,6 +48,7 @@ impl Purpose {
             Self::Identity => b"pli/1 identity",
             Self::PrekeyBatch => b"pli/1 prekey batch",
             Self::Statement => b"pli/1 statement",
+            Self::Succession => b"pli/1 succession",
         }
     }
 }

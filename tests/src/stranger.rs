@@ -87,6 +87,7 @@ impl Stranger {
             identity,
             list,
             batch,
+            succession: None,
         });
         let answer = post(&client, &url, path::ENROLMENTS, enrolment, "").await;
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());

@@ -113,5 +113,6 @@ fn account_keys(
         identity: account.identity,
         list: account.list,
         prekeys: handed,
+        predecessors: Vec::new(),
     }))
 }

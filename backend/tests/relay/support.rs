@@ -447,6 +447,7 @@ impl Phone {
             identity: self.identity.clone(),
             list: self.list.clone(),
             batch: self.batch.upload.clone(),
+            succession: None,
         }
     }
 

@@ -193,5 +193,6 @@ fn request(tx: &Transaction<'_>, code: &str) -> Result<Enrolment, Error> {
         identity: cbor::decode(&identity)?,
         list: cbor::decode(&list)?,
         batch: cbor::decode(&upload)?,
+        succession: None,
     })
 }

@@ -57,6 +57,8 @@ impl Arrival {
                         let count = receipts::apply(tx, message)?;
                         done.notices = done.notices.saturating_add(count);
                     }
+                    // This release does not wrap again: it passes over what is asked for.
+                    Kind::Rewrap => {}
                 }
                 prekeys::burn(tx, *prekey)?;
                 mark_seen(tx, &message.header.from, &message.header.id)

@@ -14,6 +14,7 @@ use protocol::statement::{StatedRecipient, Statement};
 use protocol::{Digest, MessageId, Recipients};
 use serde_json::{Value, json};
 
+use crate::identity::predecessor;
 use crate::people::{NOW, Person, digest, prekey_secret, signing_key};
 use crate::vectors::{
     agree, array, bytes, check_refusals, common_refusals, hex, name_of, refused, taken, text, too_large,
@@ -54,6 +55,44 @@ fn envelopes_are_those_of_the_page() {
         let error = open(&file, vector).expect_err(text(&vector["name"]));
         assert_eq!(name_of(error), text(&vector["error"]), "{}", vector["name"]);
     }
+}
+
+#[test]
+fn what_was_sealed_for_an_earlier_identity_is_taken_by_the_reader_that_follows_it_alone() {
+    let (jean, lea) = (Person::jean(), Person::lea());
+    let line = [predecessor()];
+    let sealed_for = |identity| {
+        let sender = Sender {
+            address: &jean.address,
+            device: jean.device(),
+            key: &jean.device_key,
+            list_version: jean.account.list_version(),
+            list_digest: jean.account.list_digest(),
+        };
+        let recipients = vec![StatedRecipient {
+            address: lea.address.clone(),
+            identity,
+        }];
+        envelope::seal(sender, MessageId::make().unwrap(), Kind::Mail, recipients, CONTENT, NOW).unwrap()
+    };
+    let opened_by = |reader: &Person, sealed: &envelope::SealedEnvelope| {
+        let secret = prekey_secret(0x43);
+        let wrap = Wrap::make(&sealed.key, &sealed.header, &reader.prekey(&secret, 2, None)).unwrap();
+        envelope::open(&sealed.header, &wrap, &sealed.payload, &secret).unwrap()
+    };
+    let follows = |pinned: &Digest| lea.account.follows(pinned, &line).is_ok();
+    let earlier = sealed_for(line[0].identity.digest());
+    let message = opened_by(&lea, &earlier).verify_wrapped_again(&jean.account, &lea.account, follows);
+    assert_eq!(message.unwrap().content, CONTENT);
+    let never = opened_by(&lea, &earlier).verify(&jean.account, &lea.account);
+    assert_eq!(never.unwrap_err(), EnvelopeError::Recipient);
+    let strange = opened_by(&lea, &sealed_for(digest(0x10)));
+    let strange = strange.verify_wrapped_again(&jean.account, &lea.account, follows);
+    assert_eq!(strange.unwrap_err(), EnvelopeError::Recipient);
+    // Somebody else whom the statement does not name, whatever identity they had.
+    let anne = Person::new("anne.roux@medical28.apicrypt.org", 0x30);
+    let other = opened_by(&anne, &earlier).verify_wrapped_again(&jean.account, &anne.account, |_| true);
+    assert_eq!(other.unwrap_err(), EnvelopeError::Recipient);
 }
 
 fn derived() -> Value {
@@ -321,7 +360,7 @@ fn draw() -> Value {
         }),
         refused("content other than stated", "spliced", &|draft| draft.content[0] = b's'),
         refused("padding not zero", "spliced", &|draft| draft.dirty = true),
-        refused("kind that is not known", "malformed", &|draft| draft.kind = 2),
+        refused("kind that is not known", "malformed", &|draft| draft.kind = 23),
         refused("sealed for another identity of the reader", "recipient", &|draft| {
             draft.statement.recipients[0].identity = digest(0x10);
         }),

@@ -10,6 +10,7 @@
 )]
 
 mod address;
+mod archive;
 mod diagnostic;
 mod envelope;
 mod identity;
@@ -20,6 +21,7 @@ mod prekey;
 mod problems;
 mod properties;
 mod receipts;
+mod rewrap;
 mod seeds;
 mod sequence;
 mod signature;

@@ -10,6 +10,7 @@ use protocol::sign::Purpose;
 use protocol::{Digest, FormatError, Timestamp};
 use serde_json::{Value, json};
 
+use crate::identity::predecessor;
 use crate::people::{NOW, Person, prekey_secret, signed};
 use crate::vectors::{agree, bytes, check_refusals, common_refusals, hex, name_of, taken, text};
 
@@ -26,6 +27,15 @@ fn prekeys_are_those_of_the_page() {
             identity: lea.identity.clone(),
             list: lea.list.clone(),
             prekeys: vec![hand_out(&upload, lea.device(), 1).unwrap()],
+            predecessors: Vec::new(),
+        }],
+    };
+    let followed = KeysAnswer {
+        accounts: vec![AccountKeys {
+            identity: lea.identity.clone(),
+            list: lea.list.clone(),
+            prekeys: Vec::new(),
+            predecessors: vec![predecessor()],
         }],
     };
     let derived = json!({
@@ -36,6 +46,7 @@ fn prekeys_are_those_of_the_page() {
             taken("three prekeys", "signed batch root", &upload.root),
             taken("three prekeys", "upload", &upload),
             taken("one account", "keys", &keys),
+            taken("an account that follows another one, without prekeys", "keys", &followed),
         ],
         "refused": refused,
         "account": { "identity": hex(&cbor::encode(&lea.identity)), "list": hex(&cbor::encode(&lea.list)) },

@@ -5,11 +5,13 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::address::{Departement, fold_name};
+use protocol::archive::{self, ArchiveKey, Part, Record};
 use protocol::envelope::{self, EnvelopeError, Kind, Message, SealedEnvelope, Sender, Wrap};
 use protocol::seal::PrekeySecret;
 use protocol::statement::StatedRecipient;
-use protocol::{Address, MessageId, Timestamp, cbor};
+use protocol::{Address, ArchiveId, MessageId, Timestamp, cbor};
 
+use crate::archive::records;
 use crate::pages::samples;
 use crate::people::{Person, prekey_secret};
 use crate::seeds::cases;
@@ -23,6 +25,7 @@ static RECIPIENTS: LazyLock<Vec<Person>> = LazyLock::new(|| {
         .map(|(name, number)| Person::new(&format!("{name}@medical2b.apicrypt.org"), number))
         .collect()
 });
+static RECORDS: LazyLock<Vec<Record>> = LazyLock::new(records);
 static SAMPLES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(samples);
 
 proptest! {
@@ -109,7 +112,7 @@ proptest! {
     fn what_is_sealed_opens_for_each_recipient_and_verifies(
         content in proptest::collection::vec(any::<u8>(), 0..40_000),
         count in 1_usize..=4,
-        kind in prop_oneof![Just(Kind::Mail), Just(Kind::Receipts)],
+        kind in prop_oneof![Just(Kind::Mail), Just(Kind::Receipts), Just(Kind::Rewrap)],
         leaf in any::<Option<u32>>(),
         sent_at in any::<i64>(),
     ) {
@@ -159,6 +162,40 @@ proptest! {
         let (two, _) = parts(&seal(&content, 1, Kind::Mail, 0));
         one[which].clone_from(&two[which]);
         prop_assert!(open(&one[0], &one[1], &one[2], &secret).is_err());
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn parts_open_in_their_place_alone_and_unchanged(
+        picks in proptest::collection::vec(any::<Index>(), 0..6),
+        content in proptest::collection::vec(any::<u8>(), 0..40_000),
+        (archive, number) in (any::<[u8; 16]>(), any::<u64>()),
+        (other_archive, other_number) in (any::<[u8; 16]>(), any::<u64>()),
+        (place, change) in (any::<Index>(), 1_u8..),
+    ) {
+        let key = ArchiveKey::make().unwrap();
+        let mut part = Part { records: picks.iter().map(|pick| pick.get(&RECORDS).clone()).collect() };
+        for record in &mut part.records {
+            if let Record::Message(message) = record {
+                message.content = content.clone().into();
+            }
+        }
+        let (archive, other_archive) = (ArchiveId::from_bytes(archive), ArchiveId::from_bytes(other_archive));
+        let mut sealed = archive::seal(&key, archive, number, &part).unwrap();
+        prop_assert!(archive::open(&key, archive, number, &sealed).unwrap() == part);
+        prop_assert!(archive::open(&ArchiveKey::make().unwrap(), archive, number, &sealed).is_err());
+        if other_archive != archive {
+            prop_assert!(archive::open(&key, other_archive, number, &sealed).is_err());
+        }
+        if other_number != number {
+            prop_assert!(archive::open(&key, archive, other_number, &sealed).is_err());
+        }
+        let at = place.index(sealed.len());
+        sealed[at] ^= change;
+        prop_assert!(archive::open(&key, archive, number, &sealed).is_err(), "byte {at}, by {change:#04x}");
     }
 }
 

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use crate::people::{NOW, Person, digest, signing_key};
 use crate::vectors::{agree, bytes, check_refusals, common_refusals, hex, taken, text};
 
-const PURPOSES: [Purpose; 6] = [
+const PURPOSES: [Purpose; 7] = [
     Purpose::Challenge,
     Purpose::DeviceCertificate,
     Purpose::DeviceList,
     Purpose::Identity,
     Purpose::PrekeyBatch,
     Purpose::Statement,
+    Purpose::Succession,
 ];
 
 #[test]

@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use data_encoding::HEXLOWER;
 use protocol::FormatError;
 use protocol::api::{Challenge, Enrolment, KeysAnswer};
+use protocol::archive::Part;
 use protocol::cbor::{self, Format};
 use protocol::envelope::{Deposit, EnvelopeError, Header, Wrap};
-use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed};
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, Succession};
 use protocol::prekey::{BatchRoot, BatchUpload};
 use protocol::receipt::Receipts;
+use protocol::rewrap::RewrapRequest;
 use protocol::seal::SealError;
 use protocol::sequence::{Cursor, EntryBody, SequencePage};
 use protocol::statement::Statement;
@@ -148,7 +150,8 @@ pub(crate) fn read(format: &str, bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
 type Read = fn(&[u8]) -> Result<Vec<u8>, FormatError>;
 
 /// Every binary format, by the name it has in the vectors.
-pub(crate) const FORMATS: [(&str, Read); 20] = [
+pub(crate) const FORMATS: [(&str, Read); 24] = [
+    ("archive part", again::<Part>),
     ("batch root", again::<BatchRoot>),
     ("challenge", again::<Challenge>),
     ("cursor", again::<Cursor>),
@@ -163,12 +166,15 @@ pub(crate) const FORMATS: [(&str, Read); 20] = [
     ("identity", again::<Identity>),
     ("keys", again::<KeysAnswer>),
     ("receipts", again::<Receipts>),
+    ("rewrap request", again::<RewrapRequest>),
     ("sequence page", again::<SequencePage>),
     ("signed batch root", again::<Signed<BatchRoot>>),
     ("signed device certificate", again::<Signed<DeviceCertificate>>),
     ("signed device list", again::<Signed<DeviceList>>),
     ("signed identity", again::<Signed<Identity>>),
+    ("signed succession", again::<Signed<Succession>>),
     ("statement", again::<Statement>),
+    ("succession", again::<Succession>),
     ("upload", again::<BatchUpload>),
     ("wrap", again::<Wrap>),
 ];
