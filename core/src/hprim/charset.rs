@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use encoding_rs::WINDOWS_1252;
+
 /// The charset of a file.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Charset {
@@ -40,12 +42,6 @@ impl Charset {
 /// The byte order mark of UTF-8.
 pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// What Windows-1252 has at 0x80 to 0x9F; U+FFFD where it has nothing.
-const WINDOWS_1252: [char; 32] = [
-    '€', '\u{FFFD}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{FFFD}', 'Ž', '\u{FFFD}', '\u{FFFD}',
-    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{FFFD}', 'ž', 'Ÿ',
-];
-
 /// The charset of `bytes`, byte order mark included. `None`: announced as UTF-8, but it is not.
 pub(super) fn detect(bytes: &[u8]) -> Option<Charset> {
     if bytes.starts_with(BOM) {
@@ -66,17 +62,13 @@ pub(super) fn detect(bytes: &[u8]) -> Option<Charset> {
 pub(super) fn decode(line: &[u8], charset: Charset) -> String {
     match charset {
         Charset::Utf8 | Charset::Utf8Bom => String::from_utf8_lossy(line).into_owned(),
-        Charset::Iso8859_1 | Charset::Windows1252 => line.iter().map(|&byte| decode_byte(byte)).collect(),
-    }
-}
-
-fn decode_byte(byte: u8) -> char {
-    match byte {
-        0x80..=0x9F => WINDOWS_1252
-            .get(usize::from(byte & 0x1F))
-            .copied()
-            .unwrap_or(char::REPLACEMENT_CHARACTER),
-        _ => char::from(byte),
+        Charset::Iso8859_1 | Charset::Windows1252 => {
+            // As on the Web, where a byte means nothing it comes back as a control character.
+            let (text, _) = WINDOWS_1252.decode_without_bom_handling(line);
+            text.chars()
+                .map(|c| if is_c1(c) { char::REPLACEMENT_CHARACTER } else { c })
+                .collect()
+        }
     }
 }
 
@@ -89,19 +81,21 @@ pub(super) fn encode(text: &str, charset: Charset, bytes: &mut Vec<u8>) {
     }
 }
 
+/// ISO-8859-1 without its control characters of 0x80 to 0x9F. `encoding_rs` takes that name for Windows-1252, as the Web does.
 fn latin1(c: char) -> Option<u8> {
-    u8::try_from(u32::from(c))
-        .ok()
-        .filter(|byte| !(0x80..=0x9F).contains(byte))
+    u8::try_from(c).ok().filter(|_| !is_c1(c))
 }
 
 fn windows1252(c: char) -> Option<u8> {
     latin1(c).or_else(|| {
-        let place = WINDOWS_1252
-            .iter()
-            .position(|&known| known == c && c != char::REPLACEMENT_CHARACTER)?;
-        u8::try_from(place).ok()?.checked_add(0x80)
+        let mut text = [0; 4];
+        let (bytes, _, is_spelled) = WINDOWS_1252.encode(c.encode_utf8(&mut text));
+        bytes.first().copied().filter(|_| !is_spelled && !is_c1(c))
     })
+}
+
+const fn is_c1(c: char) -> bool {
+    matches!(c, '\u{80}'..='\u{9F}')
 }
 
 /// `text` with only what `charset` holds, and whether anything had to be spelled out.
@@ -254,11 +248,28 @@ mod tests {
 
     #[test]
     fn windows_1252_round_trips_every_byte_it_defines() {
+        let mut defined = 0;
         for byte in 0x80..=0xFFu8 {
-            let c = decode_byte(byte);
-            if c != char::REPLACEMENT_CHARACTER {
-                assert_eq!(windows1252(c), Some(byte));
+            let text = decode(&[byte], Charset::Windows1252);
+            if text == "\u{FFFD}" {
+                continue;
             }
+            assert_eq!(windows1252(text.chars().next().unwrap()), Some(byte));
+            defined += 1;
+        }
+        // 0x81, 0x8D, 0x8F, 0x90 and 0x9D mean nothing.
+        assert_eq!(defined, 128 - 5);
+    }
+
+    #[test]
+    fn iso_8859_1_has_nothing_of_windows_1252() {
+        for c in '\u{80}'..='\u{FFFF}' {
+            assert_eq!(
+                latin1(c).map(char::from),
+                ('\u{A0}'..='\u{FF}').contains(&c).then_some(c),
+                "U+{:04X}",
+                u32::from(c)
+            );
         }
     }
 }
