@@ -8,6 +8,7 @@ mod code;
 mod crash;
 mod directory;
 mod error;
+mod files;
 pub mod hprim;
 pub mod keystore;
 mod mail;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{read_private, write_new};
+use super::read_private;
+use crate::files::write_new;
 use crate::store::{StoreError, StoreKey};
 
 /// Longest key file, in bytes.

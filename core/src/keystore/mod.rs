@@ -6,12 +6,13 @@ mod file;
 mod passphrase;
 mod platform;
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::crash::crash_point;
-use crate::store::{Store, StoreError, StoreKey, sync_folder_of};
+use crate::files::make_folder;
+use crate::store::{Store, StoreError, StoreKey};
 
 pub use passphrase::Passphrase;
 
@@ -97,49 +98,6 @@ pub fn open_or_create(folder: &Path, place: &KeyPlace) -> Result<Store, StoreErr
             Store::create(&path, key)
         }
     }
-}
-
-/// Makes a folder for its owner alone, and its name durable.
-fn make_folder(folder: &Path) -> Result<(), StoreError> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = folder.parent() {
-        make_folder(parent)?;
-    }
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
-        _ => {}
-    }
-    sync_folder_of(folder)
-}
-
-/// Writes a file that its owner alone may read, whole and durable or not at all, where there is none.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    use std::io::Write as _;
-
-    if path.try_exists()? {
-        return Err(StoreError::Exists);
-    }
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    // What an interrupted attempt left opens nothing: no store was made with it.
-    if let Err(error) = std::fs::remove_file(&part)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(error.into());
-    }
-    let mut file: File = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    drop(file);
-    std::fs::rename(&part, path)?;
-    sync_folder_of(path)
 }
 
 /// Reads a file of at most `most` bytes that its owner alone may read; none when there is none.

@@ -9,7 +9,8 @@ use aes_gcm::{Aes256Gcm, KeyInit as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{read_private, write_new};
+use super::read_private;
+use crate::files::write_new;
 use crate::store::{StoreError, StoreKey};
 
 /// A passphrase, wiped when dropped.

@@ -7,10 +7,7 @@ mod error;
 mod key;
 pub mod search;
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +17,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use zeroize::Zeroizing;
 
 use crate::crash::crash_point;
+use crate::files::{self, beside};
 
 pub use error::StoreError;
 pub use key::StoreKey;
@@ -60,31 +58,18 @@ impl Store {
                 return Err(StoreError::Exists);
             }
         }
-        let part = beside(path, ".part");
-        for left in [
-            part.clone(),
-            beside(&part, "-wal"),
-            beside(&part, "-shm"),
-            beside(&part, "-journal"),
-        ] {
-            match std::fs::remove_file(left) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-                _ => {}
-            }
+        let part = files::part_of(path);
+        for left in ["-wal", "-shm", "-journal"] {
+            files::remove_left(&beside(&part, left))?;
         }
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&part)?;
+        files::create(&part)?;
         let mut connection = connect(&part, &key)?;
         prepare_writer(&connection)?;
         migrate(&mut connection, 0)?;
         connection.close().map_err(|(_, error)| error)?;
         File::open(&part)?.sync_all()?;
         crash_point!("store-unnamed");
-        std::fs::rename(&part, path)?;
-        sync_folder_of(path)?;
+        files::publish(&part, path)?;
         crash_point!("store-named");
         Self::open(path, key)
     }
@@ -279,22 +264,6 @@ fn migrate(connection: &mut Connection, schema: usize) -> Result<(), StoreError>
             transaction.commit()?;
         }
     }
-    Ok(())
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// Makes the names in a file's folder durable.
-pub(crate) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()?;
     Ok(())
 }
 

@@ -11,24 +11,6 @@ use super::StoreError;
 /// Most words of one query; what follows is left out.
 const WORDS: usize = 16;
 
-/// The numbers of the newest messages that hold every word of `query`, newest first; the last word may be unfinished.
-/// Nothing in `query` has a meaning of its own: any text is a valid query.
-///
-/// # Errors
-///
-/// The store's.
-pub fn find(connection: &Connection, query: &str, limit: u32) -> Result<Vec<i64>, StoreError> {
-    let Some(expression) = expression(query) else {
-        return Ok(Vec::new());
-    };
-    let mut select = connection.prepare_cached(FIND)?;
-    let found = select.query_map((expression, limit), |row| row.get(0))?;
-    Ok(found.collect::<Result<_, _>>()?)
-}
-
-const FIND: &str = "SELECT message.rowid FROM message_search JOIN message ON message.rowid = message_search.rowid
-    WHERE message_search MATCH ?1 ORDER BY message.dated_at DESC, message.rowid DESC LIMIT ?2";
-
 /// The FTS5 expression for a query as a person types it, to be bound after `MATCH`; none when it holds no word.
 #[must_use]
 pub fn expression(query: &str) -> Option<String> {

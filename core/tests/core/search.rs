@@ -1,8 +1,9 @@
 //! Full-text search: what finds what, in which order, and that no query is ever an error.
 
-use pli_core::store::search::{expression, find, fold};
+use pli_core::store::search::{expression, fold};
 use pli_core::store::{Store, StoreError};
 use proptest::prelude::*;
+use rusqlite::Connection;
 
 use crate::store::{add_message, key};
 
@@ -29,6 +30,19 @@ fn filled(folder: &std::path::Path) -> Store {
         })
         .unwrap();
     store
+}
+
+/// The numbers of what a list would show for `query`, newest first.
+pub(crate) fn find(connection: &Connection, query: &str, limit: u32) -> Result<Vec<i64>, StoreError> {
+    let Some(expression) = expression(query) else {
+        return Ok(Vec::new());
+    };
+    let mut select = connection.prepare(
+        "SELECT rowid FROM message WHERE rowid IN (SELECT rowid FROM message_search WHERE message_search MATCH ?1)
+         ORDER BY dated_at DESC, rowid DESC LIMIT ?2",
+    )?;
+    let found = select.query_map((expression, limit), |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 fn found(store: &Store, query: &str) -> Vec<i64> {

@@ -427,7 +427,7 @@ fn a_store_of_schema_1_opens() {
         .read::<_, StoreError>(|c| {
             let subject: String = c.query_row("SELECT subject FROM message WHERE rowid = 1", [], |row| row.get(0))?;
             assert_eq!(subject, "Suivi de l'œdème");
-            pli_core::store::search::find(c, "oedeme", 10)
+            crate::search::find(c, "oedeme", 10)
         })
         .unwrap();
     assert_eq!(found, [1]);
