@@ -173,3 +173,32 @@ pub(crate) fn advance_by_id(
         .optional()?;
     message.map_or(Ok(false), |message| advance(tx, message, address, next, at))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rusqlite::types::{FromSql as _, ValueRef};
+
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_archives_are_those_of_the_store() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol/archive.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let said: BTreeMap<i64, &str> = page
+            .lines()
+            .filter_map(|line| {
+                let (number, rest) = line.strip_prefix("| ")?.split_once(" | `")?;
+                Some((number.parse().ok()?, rest.split_once('`')?.0))
+            })
+            .collect();
+        let known: BTreeMap<i64, &str> = (0..1_000)
+            .filter_map(|number| {
+                let state = DeliveryState::column_result(ValueRef::Integer(number)).ok()?;
+                Some((number, state.as_str()))
+            })
+            .collect();
+        assert_eq!(said, known);
+    }
+}
