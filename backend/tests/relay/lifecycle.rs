@@ -3,7 +3,7 @@
 use backend::{Relay, RelayError, Tls};
 use protocol::api::{DepositAnswer, path};
 use protocol::sequence::Cursor;
-use protocol::{Code, cbor};
+use protocol::{Code, MessageId, cbor};
 use reqwest::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -94,4 +94,35 @@ async fn a_long_poll_is_answered_when_the_relay_stops() {
     let (_, stopped) = tokio::join!(stream.end(), relay.running.stop());
     stopped.unwrap();
     assert_eq!(asked.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_folder_of_an_earlier_release_is_brought_up_to_date_and_one_of_a_later_is_refused() {
+    let relay = TestRelay::start().await;
+    let (mut lea, mut paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    for _ in 0..3 {
+        relay.send(&lea, &[PAUL], &vec![b'x'; 20_000]).await;
+    }
+    relay.send(&lea, &[PAUL], b"petit").await;
+    let TestRelay { running, data, .. } = relay;
+    running.stop().await.unwrap();
+    let database = rusqlite::Connection::open(data.path().join("relay.db")).unwrap();
+    let as_before = "DROP TABLE withdrawal; ALTER TABLE payload DROP COLUMN size_bytes; PRAGMA user_version = 1";
+    database.execute_batch(as_before).unwrap();
+    drop(database);
+
+    let relay = TestRelay::start_in(data, Tls::None, backend::Tuning::default()).await;
+    (lea.token, paul.token) = (relay.token(&lea).await, relay.token(&paul).await);
+    let page = relay.page(&paul, Cursor::START).await;
+    assert_eq!(page.len(), 2, "files from before are taken to be large");
+    let rest = relay.page(&paul, after(Cursor::START, &page)).await;
+    assert_eq!(paul.open(&rest[1], &lea), b"petit");
+    assert_eq!(relay.take_back(&lea, MessageId::make().unwrap()).await, []);
+
+    let TestRelay { running, data, .. } = relay;
+    running.stop().await.unwrap();
+    let database = rusqlite::Connection::open(data.path().join("relay.db")).unwrap();
+    database.pragma_update(None, "user_version", 1_000).unwrap();
+    let refused = Relay::start(config(&data, Tls::None)).await.unwrap_err();
+    assert!(matches!(refused, RelayError::Storage(_)), "{refused}");
 }
