@@ -1,7 +1,7 @@
 //! What a person does with a mail: read, handled, archived, deleted, withdrawn, tried again.
 
-use protocol::Digest;
 use protocol::receipt::Reading;
+use protocol::{Digest, Timestamp};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::delivery::{self, DeliveryState};
@@ -21,7 +21,7 @@ impl Session {
     /// [`Error::NoSuchMessage`].
     pub fn mark_read(&self, number: i64) -> Result<(), Error> {
         self.write(|tx| {
-            if mark_once(tx, number, "read_at")? && setting(tx, READ_RECEIPTS)?.as_deref() != Some("off") {
+            if mark_once(tx, number, Mark::Read)? && setting(tx, READ_RECEIPTS)?.as_deref() != Some("off") {
                 queue_receipt(tx, number, Reading::Read)?;
             }
             Ok(())
@@ -35,8 +35,8 @@ impl Session {
     /// [`Error::NoSuchMessage`].
     pub fn mark_handled(&self, number: i64) -> Result<(), Error> {
         self.write(|tx| {
-            mark_once(tx, number, "read_at")?;
-            if mark_once(tx, number, "handled_at")? {
+            mark_once(tx, number, Mark::Read)?;
+            if mark_once(tx, number, Mark::Handled)? {
                 queue_receipt(tx, number, Reading::Handled)?;
             }
             Ok(())
@@ -49,7 +49,7 @@ impl Session {
     ///
     /// [`Error::NoSuchMessage`].
     pub fn archive(&self, number: i64) -> Result<(), Error> {
-        self.write(|tx| mark_once(tx, number, "archived_at").map(drop))
+        self.write(|tx| mark_once(tx, number, Mark::Archived).map(drop))
     }
 
     /// Deletes the mail here: nothing of it is left in the store, nor in its log once this returns, unless somebody is
@@ -138,14 +138,33 @@ impl Session {
     }
 }
 
+/// What was done with a mail, once.
+#[derive(Clone, Copy)]
+enum Mark {
+    Archived,
+    Handled,
+    Read,
+}
+
+impl Mark {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Archived => "archived_at",
+            Self::Handled => "handled_at",
+            Self::Read => "read_at",
+        }
+    }
+}
+
 /// Sets a time that is not set yet; whether it did.
-fn mark_once(tx: &Transaction<'_>, number: i64, column: &'static str) -> Result<bool, Error> {
+fn mark_once(tx: &Transaction<'_>, number: i64, mark: Mark) -> Result<bool, Error> {
+    let column = mark.column();
     let sql = format!("SELECT {column} FROM message WHERE rowid = ?1");
-    let at: i64 = tx
+    let Column(at): Column<Option<Timestamp>> = tx
         .query_row(&sql, [number], |row| row.get(0))
         .optional()?
         .ok_or(Error::NoSuchMessage)?;
-    if at != 0 {
+    if at.is_some() {
         return Ok(false);
     }
     let sql = format!("UPDATE message SET {column} = ?2 WHERE rowid = ?1");

@@ -96,15 +96,15 @@ pub enum MimeError {
     /// Over [`MAX_HEADER_BYTES`].
     #[error("a header of the message is too long: ask the sender to send it again")]
     HeaderTooLarge,
+    /// Over [`MAX_DEPTH`].
+    #[error("the parts of the message are nested too deep: ask the sender to attach the files one by one")]
+    TooDeep,
     /// Over [`MAX_BYTES`].
     #[error("the message is too large: ask the sender to send it in parts")]
     TooLarge,
     /// Over [`MAX_PARTS`].
     #[error("the message has too many parts: ask the sender to send fewer attachments")]
     TooManyParts,
-    /// Over [`MAX_DEPTH`].
-    #[error("the parts of the message are nested too deep: ask the sender to attach the files one by one")]
-    TooDeep,
     /// No header at all.
     #[error("this is not a message: ask the sender to send it again")]
     Unreadable,

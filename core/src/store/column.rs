@@ -158,3 +158,64 @@ macro_rules! numbered {
 }
 
 pub(crate) use numbered;
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::store::StoreError;
+
+    #[derive(Debug)]
+    enum Light {
+        Green,
+        Red,
+    }
+
+    numbered! {
+        Light {
+            Green = 0,
+            Red = 7,
+        }
+    }
+
+    fn read<T: FromSql>(column: impl ToSql) -> Result<T, StoreError> {
+        let connection = Connection::open_in_memory().unwrap();
+        Ok(connection.query_row("SELECT ?1", [column], |row| row.get(0))?)
+    }
+
+    fn comes_back<T: Stored + std::fmt::Debug + PartialEq>(value: &T) {
+        let Column(again) = read::<Column<T>>(Column(value)).unwrap();
+        assert_eq!(again, *value);
+    }
+
+    #[test]
+    fn what_is_stored_comes_back() {
+        let address: Address = "jean.martin@medical28.apicrypt.org".parse().unwrap();
+        let other = "lea.roux@medical28.apicrypt.org".parse().unwrap();
+        comes_back(&Digest::of(&[b"one"]));
+        comes_back(&Some(MessageId::from_bytes([7; 16])));
+        comes_back(&None::<MessageId>);
+        comes_back(&None::<Timestamp>);
+        comes_back(&Some(Timestamp::from_millis(-1)));
+        comes_back(&Reading::Handled);
+        comes_back(&Recipients::new(vec![address.clone(), other]).unwrap());
+        comes_back(&address);
+        assert!(matches!(read::<Light>(Light::Red), Ok(Light::Red)));
+        assert!(matches!(read::<Light>(0), Ok(Light::Green)));
+    }
+
+    #[test]
+    fn what_is_of_no_such_type_is_a_damaged_store() {
+        fn is_damage<T>(read: &Result<T, StoreError>) -> bool {
+            matches!(read, Err(StoreError::Corrupt))
+        }
+        assert!(is_damage(&read::<Column<Address>>("jean.martin")));
+        assert!(is_damage(&read::<Column<MessageId>>([7_u8; 15])));
+        assert!(is_damage(&read::<Column<Option<MessageId>>>([7_u8; 15])));
+        assert!(is_damage(&read::<Column<Timestamp>>("yesterday")));
+        assert!(is_damage(&read::<Column<Reading>>(9)));
+        assert!(is_damage(&read::<Column<Recipients>>("")));
+        assert!(is_damage(&read::<Light>(1)));
+    }
+}
