@@ -42,6 +42,10 @@ pub struct Limits {
     pub activation: Limit,
     /// Enrolments, for each network address: their signatures cost time.
     pub enrolments: Limit,
+    /// Look-ups of an identity without a token, for each network address.
+    pub identities: Limit,
+    /// Parts of archives, for each device.
+    pub archives: Limit,
     /// Challenges, for each network address and device: nobody is to use up a device's from elsewhere.
     pub challenges: Limit,
     /// Tokens, for each device that proved itself.
@@ -70,6 +74,8 @@ impl Default for Limits {
         Self {
             activation: row("activation", 5, 5, 15 * 60, Failing::Closed),
             enrolments: row("enrolments", 500, 60, 60, Failing::Closed),
+            identities: row("identities", 120, 60, 60, Failing::Closed),
+            archives: row("archives", 2_000, 300, 60, Failing::Open),
             challenges: row("challenges", 120, 60, 60, Failing::Open),
             tokens: row("tokens", 120, 60, 60, Failing::Closed),
             keys: row("keys", 10_000, 600, 60, Failing::Open),
@@ -152,6 +158,8 @@ impl Buckets {
 pub(crate) struct Doors {
     pub(crate) activation: Buckets,
     pub(crate) enrolments: Buckets,
+    pub(crate) identities: Buckets,
+    pub(crate) archives: Buckets,
     pub(crate) challenges: Buckets,
     pub(crate) tokens: Buckets,
     pub(crate) keys: Buckets,
@@ -164,6 +172,8 @@ impl Doors {
         Self {
             activation: Buckets::new(limits.activation),
             enrolments: Buckets::new(limits.enrolments),
+            identities: Buckets::new(limits.identities),
+            archives: Buckets::new(limits.archives),
             challenges: Buckets::new(limits.challenges),
             tokens: Buckets::new(limits.tokens),
             keys: Buckets::new(limits.keys),

@@ -81,6 +81,12 @@ impl Tokens {
         Some((token, expires_at))
     }
 
+    /// Ends the tokens of devices that are no more.
+    pub(crate) fn end(&self, devices: &[DeviceId]) {
+        let mut bearers = self.bearers.lock().unwrap_or_else(PoisonError::into_inner);
+        bearers.retain(|_, bearer| !devices.contains(&bearer.device));
+    }
+
     /// Whose token this is, if it has not ended.
     pub(crate) fn bearer(&self, token: &str, now: Timestamp) -> Option<Arc<Bearer>> {
         let bearers = self.bearers.lock().unwrap_or_else(PoisonError::into_inner);

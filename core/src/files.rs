@@ -53,6 +53,12 @@ pub(crate) fn remove_left(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Removes a file for good, if there is one.
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
+    remove_left(path)?;
+    sync_folder_of(path)
+}
+
 /// Makes a folder, and its name durable.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), StoreError> {
     if folder.as_os_str().is_empty() || folder.is_dir() {

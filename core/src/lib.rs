@@ -3,6 +3,7 @@
 //! Read next: [`Session`], then `sync`.
 
 mod account;
+mod archive;
 mod clock;
 mod code;
 mod crash;
@@ -20,6 +21,8 @@ mod sync;
 mod text;
 
 pub use account::enrol::RecoveryPhrase;
+pub use account::identity::IdentityView;
+pub use archive::BackupView;
 pub use error::{DraftError, Error, KeysError, NetworkError, ServerError};
 pub use mail::compose::{Draft, SendWarning};
 pub use mail::list::{AttachmentView, Delivery, DeliveryState, Folder, MessageView, Summary};

@@ -95,6 +95,12 @@ impl Session {
         Ok(())
     }
 
+    /// Erases store and key: this device was removed from its account.
+    pub(crate) fn erase(&self) -> Result<(), Error> {
+        drop(self.slot().take());
+        Ok(keystore::erase(&self.config.folder, &self.config.key)?)
+    }
+
     /// Ends the session.
     pub fn close(self) {
         self.lock();

@@ -61,6 +61,7 @@ impl DeliveryState {
             Self::Withdrawn => language.one_of("withdrawn", "repris"),
             Self::Expired => language.one_of("expired", "expiré"),
             Self::Refused => language.one_of("refused", "refusé"),
+            Self::Unknown => language.one_of("not known: ask them", "sort inconnu : demandez-lui"),
             Self::Lost => language.one_of("lost by the relay: send it again", "perdu par le relais : renvoyez-le"),
         }
     }

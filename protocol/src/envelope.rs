@@ -250,15 +250,8 @@ pub fn seal(
     });
     Header::parse(&header)?;
     let signature = sender.key.sign(Purpose::Statement, &statement);
-    let sealed = zeroize::Zeroizing::new(cbor::encode(&Sealed {
-        kind,
-        statement: statement.clone().into(),
-        signature: signature.clone(),
-        content: content.to_vec().into(),
-    }));
-    let padded = padding::pad(&sealed).ok_or(EnvelopeError::TooLarge)?;
     let key = ContentKey::make().map_err(SealError::from)?;
-    let payload = chunked::encrypt(&key, Digest::of(&[&header]).as_bytes(), &padded)?;
+    let payload = seal_again(&header, &key, kind, (&statement, signature.clone()), content)?;
     Ok(SealedEnvelope {
         header,
         payload,
@@ -266,6 +259,28 @@ pub fn seal(
         signature,
         key,
     })
+}
+
+/// The payload of a sealed message once more, under its header and key, for devices that it is wrapped for anew.
+///
+/// # Errors
+///
+/// [`EnvelopeError::TooLarge`], or [`SealError::Random`] when the system's random source fails.
+pub fn seal_again(
+    header: &[u8],
+    key: &ContentKey,
+    kind: Kind,
+    (statement, signature): (&[u8], Signature),
+    content: &[u8],
+) -> Result<Vec<u8>, EnvelopeError> {
+    let sealed = zeroize::Zeroizing::new(cbor::encode(&Sealed {
+        kind,
+        statement: statement.to_vec().into(),
+        signature,
+        content: content.to_vec().into(),
+    }));
+    let padded = padding::pad(&sealed).ok_or(EnvelopeError::TooLarge)?;
+    Ok(chunked::encrypt(key, Digest::of(&[header]).as_bytes(), &padded)?)
 }
 
 /// An opened envelope whose signature is still to be verified.
@@ -333,7 +348,8 @@ impl Opened {
         self.statement.list_version
     }
 
-    /// Checks that a device of the sender's account signed it, and that it was meant for `reader`.
+    /// Checks that a device of the sender's account signed it, and that it was meant for `reader`, under one of the
+    /// identities that are or were its own.
     ///
     /// Whoever has the content key can wrap it to somebody else's prekey; only the statement says for whom it was sealed.
     ///
@@ -341,21 +357,11 @@ impl Opened {
     ///
     /// [`EnvelopeError::Signature`] when none did; [`EnvelopeError::Recipient`] when the statement names the reader not at
     /// all, or under another identity.
-    pub fn verify(self, sender: &VerifiedAccount, reader: &VerifiedAccount) -> Result<Message, EnvelopeError> {
-        self.verify_wrapped_again(sender, reader, |_| false)
-    }
-
-    /// As [`Opened::verify`], for what was asked for again: `was_readers` says of the fingerprint under which the statement
-    /// names the reader's address whether that identity was the reader's before.
-    ///
-    /// # Errors
-    ///
-    /// As [`Opened::verify`].
-    pub fn verify_wrapped_again(
+    pub fn verify(
         self,
         sender: &VerifiedAccount,
-        reader: &VerifiedAccount,
-        was_readers: impl Fn(&Digest) -> bool,
+        reader: &Address,
+        identities: &[Digest],
     ) -> Result<Message, EnvelopeError> {
         if *sender.address() != self.header.from {
             return Err(EnvelopeError::Signature);
@@ -365,11 +371,12 @@ impl Opened {
             .key
             .verify(Purpose::Statement, &self.statement_bytes, &self.signature)
             .map_err(|_| EnvelopeError::Signature)?;
-        let is_own = sender.fingerprint() == reader.fingerprint();
-        let is_recipient = self.statement.recipients.iter().any(|recipient| {
-            let is_named = recipient.address == *reader.address();
-            is_named && (recipient.identity == reader.fingerprint() || was_readers(&recipient.identity))
-        });
+        let is_own = sender.address() == reader;
+        let is_recipient = self
+            .statement
+            .recipients
+            .iter()
+            .any(|recipient| recipient.address == *reader && identities.contains(&recipient.identity));
         if !is_own && !is_recipient {
             return Err(EnvelopeError::Recipient);
         }

@@ -88,6 +88,9 @@ pub struct Identity {
     /// When it was made.
     #[n(3)]
     pub created_at: Timestamp,
+    /// Fingerprint of the identity that it follows: what that one's devices signed is this account's, too.
+    #[n(4)]
+    pub follows: Option<Digest>,
 }
 
 impl Format for Identity {
@@ -198,9 +201,17 @@ pub struct Predecessor {
     /// The identity.
     #[n(0)]
     pub identity: Signed<Identity>,
-    /// What follows it.
+    /// Its last device list.
     #[n(1)]
+    pub list: Signed<DeviceList>,
+    /// What follows it.
+    #[n(2)]
     pub succession: Signed<Succession>,
+}
+
+impl Format for Predecessor {
+    const NAME: &'static str = "predecessor";
+    const LIMIT: usize = 3 * limits::SIGNED_BYTES;
 }
 
 impl Predecessor {
@@ -244,6 +255,8 @@ pub struct VerifiedDevice {
 pub struct VerifiedAccount {
     address: Address,
     fingerprint: Digest,
+    follows: Option<Digest>,
+    recovery: VerifyingKey,
     list_version: u64,
     list_digest: Digest,
     devices: Vec<VerifiedDevice>,
@@ -284,35 +297,38 @@ impl VerifiedAccount {
         Ok(Self {
             address: stated.address,
             fingerprint,
+            follows: stated.follows,
+            recovery: stated.recovery,
             list_version: listed.version,
             list_digest: list.digest(),
             devices,
         })
     }
 
-    /// Checks that this identity follows the one with the fingerprint `pinned`, each step signed by the recovery key of the one before.
+    /// The identities that this one follows, newest first, as far as each says so of the one before it, and the recovery key
+    /// of that one says the same.
     ///
-    /// `predecessors` come oldest first; those before the pinned one are passed over.
-    ///
-    /// # Errors
-    ///
-    /// [`FormatError`] when the pinned one is not among them, or a step is missing, too many, or not signed.
-    pub fn follows(&self, pinned: &Digest, predecessors: &[Predecessor]) -> Result<(), FormatError> {
-        if predecessors.len() > limits::PREDECESSORS {
-            return Err(refused::<Succession>("too many predecessors"));
+    /// Of `predecessors` in any order, what does not hold ends the line; it is nobody's then.
+    #[must_use]
+    pub fn line(&self, predecessors: &[Predecessor]) -> Vec<Self> {
+        let mut line: Vec<Self> = Vec::new();
+        while line.len() < limits::PREDECESSORS
+            && let Some(before) = line.last().unwrap_or(self).before(predecessors)
+        {
+            line.push(before);
         }
-        let mut line = predecessors
+        line
+    }
+
+    /// The identity that this one follows.
+    fn before(&self, predecessors: &[Predecessor]) -> Option<Self> {
+        let wanted = self.follows?;
+        let before = predecessors
             .iter()
-            .skip_while(|predecessor| predecessor.identity.digest() != *pinned);
-        let mut reached = *pinned;
-        while reached != self.fingerprint {
-            let step = line.next().ok_or(refused::<Succession>("a step is missing"))?;
-            if step.identity.digest() != reached || step.identity.unverified()?.address != self.address {
-                return Err(refused::<Succession>("of another identity"));
-            }
-            reached = step.successor()?;
-        }
-        Ok(())
+            .find(|predecessor| predecessor.identity.digest() == wanted)?;
+        let account = Self::verify(&before.identity, &before.list).ok()?;
+        let is_followed = account.address == self.address && before.successor().ok()? == self.fingerprint;
+        is_followed.then_some(account)
     }
 
     /// The account's address.
@@ -337,6 +353,18 @@ impl VerifiedAccount {
     #[must_use]
     pub const fn fingerprint(&self) -> Digest {
         self.fingerprint
+    }
+
+    /// Fingerprint of the identity that it says it follows.
+    #[must_use]
+    pub const fn predecessor(&self) -> Option<Digest> {
+        self.follows
+    }
+
+    /// What verifies a successor of the identity.
+    #[must_use]
+    pub const fn recovery(&self) -> &VerifyingKey {
+        &self.recovery
     }
 
     /// SHA-256 over the signed bytes of the list.
@@ -371,6 +399,7 @@ mod tests {
                 key: own,
                 recovery,
                 created_at,
+                follows: None,
             },
             identity_key,
         );
@@ -403,6 +432,95 @@ mod tests {
         assert_eq!(account.fingerprint(), identity.digest());
         let again: Signed<DeviceList> = cbor::decode(&cbor::encode(&list)).unwrap();
         assert_eq!(again, list);
+    }
+
+    /// The identity `byte`, whose recovery key is `byte + 100`, with its list.
+    fn generation(byte: u8, follows: Option<u8>) -> (Signed<Identity>, Signed<DeviceList>) {
+        let identity_key = key(byte);
+        let address: Address = "lea.petit@medical28.apicrypt.org".parse().unwrap();
+        let created_at = Timestamp::from_millis(0);
+        let identity = Signed::make(
+            &Identity {
+                address: address.clone(),
+                key: identity_key.verifying_key(),
+                recovery: key(byte + 100).verifying_key(),
+                created_at,
+                follows: follows.map(|byte| fingerprint(byte)),
+            },
+            &identity_key,
+        );
+        let certificate = DeviceCertificate {
+            address: address.clone(),
+            identity: identity.digest(),
+            key: key(byte + 50).verifying_key(),
+            created_at,
+        };
+        let list = DeviceList {
+            address,
+            identity: identity.digest(),
+            version: 1,
+            devices: vec![Signed::make(&certificate, &identity_key)],
+            issued_at: created_at,
+        };
+        (identity, Signed::make(&list, &identity_key))
+    }
+
+    /// Each identity follows the one before it; the first follows none.
+    fn chained(byte: u8) -> (Signed<Identity>, Signed<DeviceList>) {
+        generation(byte, (byte > 1).then(|| byte - 1))
+    }
+
+    fn fingerprint(byte: u8) -> Digest {
+        chained(byte).0.digest()
+    }
+
+    fn step(from: u8, to: Digest, signer: u8) -> Predecessor {
+        let (identity, list) = chained(from);
+        let succession = Succession {
+            address: "lea.petit@medical28.apicrypt.org".parse().unwrap(),
+            from: identity.digest(),
+            to,
+            issued_at: Timestamp::from_millis(0),
+        };
+        Predecessor {
+            identity,
+            list,
+            succession: Signed::make(&succession, &key(signer)),
+        }
+    }
+
+    #[test]
+    fn a_line_goes_back_as_far_as_both_sides_of_each_step_say() {
+        let newest = {
+            let (identity, list) = chained(3);
+            VerifiedAccount::verify(&identity, &list).unwrap()
+        };
+        let line = |predecessors: &[Predecessor]| -> Vec<Digest> {
+            newest
+                .line(predecessors)
+                .iter()
+                .map(VerifiedAccount::fingerprint)
+                .collect()
+        };
+        let [one, two, three] = [1, 2, 3].map(fingerprint);
+        let (first, second) = (step(1, two, 101), step(2, three, 102));
+        assert_eq!(line(&[first.clone(), second.clone()]), [two, one]);
+        assert_eq!(line(&[second.clone(), first.clone()]), [two, one]);
+        assert_eq!(line(&[first.clone()]), [], "a step left out");
+        for (what, broken) in [
+            ("signed by the identity's own key", step(2, three, 2)),
+            ("signed by the new recovery key", step(2, three, 103)),
+            ("leads elsewhere", step(2, one, 102)),
+        ] {
+            assert_eq!(line(&[first.clone(), broken]), [], "{what}");
+        }
+        let (identity, list) = generation(3, None);
+        let stranger = VerifiedAccount::verify(&identity, &list).unwrap();
+        let invented = [step(2, stranger.fingerprint(), 102)];
+        assert!(
+            stranger.line(&invented).is_empty(),
+            "it does not say that it follows anybody"
+        );
     }
 
     #[test]

@@ -105,9 +105,26 @@ impl Place {
         self.folder.path().join(address)
     }
 
+    /// The phone of `address` is gone, and what it kept.
+    pub fn lose(&self, address: &str) {
+        if let Err(error) = std::fs::remove_dir_all(self.home(address)) {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        }
+    }
+
+    /// The phone of `address` is elsewhere from now on, under another name.
+    pub fn rename(&self, address: &str, name: &str) {
+        std::fs::rename(self.home(address), self.home(name)).unwrap();
+    }
+
     /// The phone of `address`, enrolled or not.
     pub fn phone(&self, address: &str) -> Session {
-        let folder = self.home(address);
+        self.phone_in(address)
+    }
+
+    /// The phone whose things are in the folder of this name.
+    pub fn phone_in(&self, name: &str) -> Session {
+        let folder = self.home(name);
         let key = KeyPlace::File(folder.join("store.key"));
         let (server, ca) = match &self.wire {
             Some(wire) => (wire.url(), self.folder.path().join("relay/ca.pem")),

@@ -52,6 +52,7 @@ impl Stranger {
             key: identity_key.verifying_key(),
             recovery: recovery.verifying_key(),
             created_at,
+            follows: None,
         };
         let identity = Signed::make(&identity, &identity_key);
         let fingerprint = identity.digest();

@@ -2,15 +2,18 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Path, State};
 use data_encoding::BASE64;
-use protocol::api::{ChallengeAnswer, ChallengeRequest, Enrolled, Enrolment, ServerInfo, TokenAnswer, TokenRequest};
+use protocol::api::{
+    AccountKeys, ChallengeAnswer, ChallengeRequest, Enrolled, Enrolment, KeysAnswer, ServerInfo, TokenAnswer,
+    TokenRequest,
+};
 use protocol::identity::VerifiedAccount;
 use protocol::sign::{Purpose, Signature};
-use protocol::{Code, FormatError, Timestamp};
+use protocol::{Address, Code, FormatError, Timestamp};
 
 use super::App;
-use super::extract::{Binary, Json};
+use super::extract::{Binary, BinaryAnswer, Json};
 use super::refusal::Refusal;
 use crate::crash::crash_point;
 use crate::limits::network;
@@ -51,7 +54,12 @@ pub(super) async fn enrol(
     let doors = app.clone();
     let end = app
         .storage()
-        .write(move |connection, _| {
+        .write(move |connection, effects| {
+            if let Some(succession) = verified.enrolment.succession.clone() {
+                let removed = accounts::succeed(connection, effects, &verified, succession, now)?;
+                doors.tokens().end(&removed);
+                return Ok(EnrolmentEnd::Enrolled);
+            }
             // Here, where one request comes after the other: many wrong codes at once are no more tries.
             let (tries, key) = (
                 &doors.doors().activation,
@@ -76,6 +84,35 @@ pub(super) async fn enrol(
         }
         EnrolmentEnd::WrongCode => Err(Refusal::new(Code::ActivationRefused, "")),
     }
+}
+
+/// `GET /v1/identities/{address}`: what a phone needs to take an account over, or to know that it was taken over.
+pub(super) async fn identity(
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(address): Path<String>,
+) -> Result<BinaryAnswer<KeysAnswer>, Refusal> {
+    if !app.doors().identities.take(&network(peer.ip()), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
+    let address: Address = address
+        .parse()
+        .map_err(|_| Refusal::new(Code::NotFound, "not an address"))?;
+    let accounts = app
+        .storage()
+        .read(move |connection| {
+            let Some(account) = accounts::find(connection, &address)? else {
+                return refuse(Code::NotFound, "nobody is enrolled under this address");
+            };
+            Ok(vec![AccountKeys {
+                predecessors: accounts::predecessors(connection, account.id)?,
+                identity: account.identity,
+                list: account.list,
+                prekeys: Vec::new(),
+            }])
+        })
+        .await?;
+    Ok(BinaryAnswer(KeysAnswer { accounts }))
 }
 
 /// `POST /v1/challenges`.

@@ -74,6 +74,17 @@ impl<T: Format> FromRequest<App> for Binary<T> {
     }
 }
 
+/// A body of sealed bytes, `LIMIT` of them at most.
+pub(super) struct Sealed<const LIMIT: usize>(pub(super) Bytes);
+
+impl<const LIMIT: usize> FromRequest<App> for Sealed<LIMIT> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        read(app, request, LIMIT).await.map(Self)
+    }
+}
+
 /// The query part of the address.
 pub(super) struct Asked<T>(pub(super) T);
 

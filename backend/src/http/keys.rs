@@ -110,9 +110,9 @@ fn account_keys(
         }
     }
     Ok(Some(AccountKeys {
+        predecessors: accounts::predecessors(connection, account.id)?,
         identity: account.identity,
         list: account.list,
         prekeys: handed,
-        predecessors: Vec::new(),
     }))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use protocol::api::{DepositAnswer, Withdrawal, WithdrawalAnswer};
 use protocol::envelope::{Deposit, Header};
 use protocol::{Code, Digest, Timestamp, limits};
@@ -14,6 +15,7 @@ use crate::blobs::IN_ROW_BYTES;
 use crate::crash::crash_point;
 use crate::storage::StorageError;
 use crate::storage::deposits::{self, Arrival, Payload};
+use crate::tokens::Bearer;
 
 /// `POST /v1/deposits`. The message id is looked up before any other check, so that a lost reply can be had again.
 pub(super) async fn deposit(
@@ -34,33 +36,30 @@ pub(super) async fn deposit(
     if !app.doors().deposits.take(caller.device.as_bytes(), 1) {
         return Err(Refusal::new(Code::Throttled, ""));
     }
-    if deposit.payload.len() > limits::PAYLOAD_BYTES || deposit.wraps.len() > limits::WRAPS {
-        return Err(Refusal::new(Code::TooLarge, "the payload or the number of wraps"));
-    }
-    if deposit.payload.is_empty() {
-        return Err(Refusal::new(Code::Malformed, "no payload"));
-    }
-    let payload_digest = Digest::of(&[&deposit.payload]);
-    let payload_bytes = i64::try_from(deposit.payload.len()).unwrap_or(i64::MAX);
-    let payload = keep(&app, deposit.payload.into()).await?;
-    crash_point!("payload-kept");
-    let arrival = Arrival {
-        account,
-        sender: caller.address.clone(),
-        device: caller.place.device,
-        header: deposit.header.into(),
-        parsed,
-        wraps: deposit.wraps,
-        payload,
-        payload_digest,
-        payload_bytes,
-    };
+    let arrival = arrive(&app, &caller, parsed, deposit).await?;
     let answer = app
         .storage()
         .write(move |connection, effects| deposits::accept(connection, effects, arrival, Timestamp::now()))
         .await?;
     crash_point!("deposit-unanswered");
     Ok(axum::Json(answer))
+}
+
+/// `POST /v1/rewraps`: an envelope once more, for devices that could not open it.
+pub(super) async fn rewrap(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Binary { value: deposit, .. }: Binary<Deposit>,
+) -> Result<StatusCode, Refusal> {
+    let parsed = Header::parse(&deposit.header)?;
+    if !app.doors().deposits.take(caller.device.as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
+    let arrival = arrive(&app, &caller, parsed, deposit).await?;
+    app.storage()
+        .write(move |connection, effects| deposits::rewrap(connection, effects, arrival, Timestamp::now()))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/withdrawals`.
@@ -82,6 +81,31 @@ pub(super) async fn withdraw(
         .await?;
     crash_point!("withdrawal-unanswered");
     Ok(axum::Json(answer))
+}
+
+/// Checks the sizes, and keeps the payload.
+async fn arrive(app: &App, caller: &Bearer, parsed: Header, deposit: Deposit) -> Result<Arrival, Refusal> {
+    if deposit.payload.len() > limits::PAYLOAD_BYTES || deposit.wraps.len() > limits::WRAPS {
+        return Err(Refusal::new(Code::TooLarge, "the payload or the number of wraps"));
+    }
+    if deposit.payload.is_empty() {
+        return Err(Refusal::new(Code::Malformed, "no payload"));
+    }
+    let payload_digest = Digest::of(&[&deposit.payload]);
+    let payload_bytes = i64::try_from(deposit.payload.len()).unwrap_or(i64::MAX);
+    let payload = keep(app, deposit.payload.into()).await?;
+    crash_point!("payload-kept");
+    Ok(Arrival {
+        account: caller.place.account,
+        sender: caller.address.clone(),
+        device: caller.place.device,
+        header: deposit.header.into(),
+        parsed,
+        wraps: deposit.wraps,
+        payload,
+        payload_digest,
+        payload_bytes,
+    })
 }
 
 /// Where the payload stays: a large one goes to the blob folder, durable before the row that will name it.

@@ -2,6 +2,7 @@
 //! Paths and bodies are in [`protocol::api`] and `docs/protocol/api.md`. Read next: [`extract`].
 
 mod accounts;
+mod archives;
 mod directory;
 mod extract;
 mod keys;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use protocol::Code;
 use protocol::api::path;
 use tokio::sync::{mpsc, watch};
@@ -110,9 +111,17 @@ pub(crate) fn router(app: &App) -> Router {
         .route(path::TOKENS, post(accounts::token))
         .route(path::ENTRIES, get(directory::search))
         .route(&format!("{}/{{address}}", path::ENTRIES), get(directory::entry))
+        .route(&format!("{}/{{address}}", path::IDENTITIES), get(accounts::identity))
         .route(path::KEYS, post(keys::hand_out))
         .route(path::PREKEYS, get(keys::stock).post(keys::upload))
         .route(path::DEPOSITS, post(mail::deposit))
+        .route(path::REWRAPS, post(mail::rewrap))
+        .route(path::ARCHIVES, get(archives::list))
+        .route(&format!("{}/{{archive}}", path::ARCHIVES), delete(archives::remove))
+        .route(
+            &format!("{}/{{archive}}/{{part}}", path::ARCHIVES),
+            get(archives::part).put(archives::put),
+        )
         .route(path::WITHDRAWALS, post(mail::withdraw))
         .route(path::SEQUENCE, get(sequence::poll))
         .route(path::ACKNOWLEDGEMENTS, post(sequence::acknowledge))

@@ -3,14 +3,14 @@
 
 use protocol::api::Enrolment;
 use protocol::cbor;
-use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount, VerifiedDevice};
+use protocol::identity::{DeviceList, Identity, Predecessor, Signed, Succession, VerifiedAccount, VerifiedDevice};
 use protocol::prekey::BatchRoot;
 use protocol::sign::VerifyingKey;
-use protocol::{Address, Code, DeviceId, Digest, Timestamp};
+use protocol::{Address, Code, DeviceId, Digest, Timestamp, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::activation::{self, Worth};
-use super::{StorageError, prekeys, refuse};
+use super::{Effects, StorageError, prekeys, refuse, sequence};
 
 /// An enrolment of which all signatures were verified.
 pub(crate) struct VerifiedEnrolment {
@@ -67,12 +67,6 @@ pub(crate) fn enrol(
     if matches!(worth, Worth::Used) {
         return refuse(Code::ActivationRefused, "the code was used");
     }
-    let known = connection
-        .prepare_cached("SELECT 1 FROM device WHERE device = ?1")?
-        .exists([verified.device.id.as_bytes()])?;
-    if known {
-        return refuse(Code::SignatureRefused, "the device belongs to another account");
-    }
     let account = connection
         .prepare_cached(
             "INSERT INTO account (address, identity, list, enrolment, enrolled_at) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -84,6 +78,88 @@ pub(crate) fn enrol(
             verified.digest.as_bytes(),
             now.as_millis(),
         ])?;
+    add_device(connection, account, verified)?;
+    activation::mark_used(connection, address)?;
+    Ok(EnrolmentEnd::Enrolled)
+}
+
+/// Lets a new identity follow the present one, whose recovery key says so: its device takes the place of all the others.
+///
+/// What waits for them is put in its sequence. Gives back the devices that are no more: their tokens are to end.
+pub(crate) fn succeed(
+    connection: &Connection,
+    effects: &mut Effects,
+    verified: &VerifiedEnrolment,
+    succession: Signed<Succession>,
+    now: Timestamp,
+) -> Result<Vec<DeviceId>, StorageError> {
+    let (enrolment, address) = (&verified.enrolment, verified.account.address());
+    let Some(present) = find(connection, address)? else {
+        return refuse(Code::NotFound, "nobody is enrolled under this address");
+    };
+    if present.identity == enrolment.identity && present.list == enrolment.list {
+        return Ok(Vec::new());
+    }
+    let present_fingerprint = present.identity.digest();
+    let predecessor = Predecessor {
+        identity: present.identity,
+        list: present.list,
+        succession,
+    };
+    let follows = predecessor.successor()? == verified.account.fingerprint()
+        && verified.account.predecessor() == Some(present_fingerprint);
+    if !follows {
+        return refuse(Code::SignatureRefused, "it does not follow the present identity");
+    }
+    let place: i64 = connection
+        .prepare_cached("SELECT count(*) FROM predecessor WHERE account = ?1")?
+        .query_row([present.id], |row| row.get(0))?;
+    if usize::try_from(place).is_ok_and(|count| count >= limits::PREDECESSORS) {
+        return refuse(Code::AlreadyEnrolled, "the account was taken over too often");
+    }
+    connection
+        .prepare_cached("INSERT INTO predecessor (account, place, predecessor) VALUES (?1, ?2, ?3)")?
+        .execute(params![present.id, place, cbor::encode(&predecessor)])?;
+    connection
+        .prepare_cached("UPDATE account SET identity = ?2, list = ?3, enrolment = ?4, enrolled_at = ?5 WHERE id = ?1")?
+        .execute(params![
+            present.id,
+            cbor::encode(&enrolment.identity),
+            cbor::encode(&enrolment.list),
+            verified.digest.as_bytes(),
+            now.as_millis()
+        ])?;
+    let before = devices(connection, present.id, now)?;
+    let device = add_device(connection, present.id, verified)?;
+    let rows: Vec<i64> = before.iter().map(|(row, ..)| *row).collect();
+    sequence::move_all(connection, effects, &rows, (device, verified.device.id))?;
+    let mut removed = Vec::with_capacity(before.len());
+    for (row, id, _) in before {
+        remove_device(connection, row)?;
+        // Whoever listens for it is told that it is no more.
+        effects.wake.insert(id);
+        removed.push(id);
+    }
+    Ok(removed)
+}
+
+/// The identities that an account had before, oldest first.
+pub(crate) fn predecessors(connection: &Connection, account: i64) -> Result<Vec<Predecessor>, StorageError> {
+    let rows: Vec<Vec<u8>> = connection
+        .prepare_cached("SELECT predecessor FROM predecessor WHERE account = ?1 ORDER BY place")?
+        .query_map([account], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(rows.iter().map(|row| cbor::decode(row)).collect::<Result<_, _>>()?)
+}
+
+/// Adds the device of an enrolment, with its first batch.
+fn add_device(connection: &Connection, account: i64, verified: &VerifiedEnrolment) -> Result<i64, StorageError> {
+    let known = connection
+        .prepare_cached("SELECT 1 FROM device WHERE device = ?1")?
+        .exists([verified.device.id.as_bytes()])?;
+    if known {
+        return refuse(Code::SignatureRefused, "the device belongs to another account");
+    }
     let device = connection
         .prepare_cached("INSERT INTO device (account, device, key) VALUES (?1, ?2, ?3)")?
         .insert(params![
@@ -91,9 +167,20 @@ pub(crate) fn enrol(
             verified.device.id.as_bytes(),
             verified.device.key.as_bytes()
         ])?;
-    prekeys::replace(connection, device, &enrolment.batch, &verified.root)?;
-    activation::mark_used(connection, address)?;
-    Ok(EnrolmentEnd::Enrolled)
+    prekeys::replace(connection, device, &verified.enrolment.batch, &verified.root)?;
+    Ok(device)
+}
+
+/// Forgets a device whose sequence is empty.
+fn remove_device(connection: &Connection, device: i64) -> Result<(), StorageError> {
+    for sql in [
+        "DELETE FROM prekey WHERE device = ?1",
+        "DELETE FROM prekey_batch WHERE device = ?1",
+        "DELETE FROM device WHERE id = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([device])?;
+    }
+    Ok(())
 }
 
 /// An account and what it published.

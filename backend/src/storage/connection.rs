@@ -9,7 +9,11 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::StorageError;
 
 /// What brings the schema to each version, from the first on.
-const SCHEMAS: [&str; 2] = [include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const SCHEMAS: [&str; 3] = [
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+];
 /// How long to wait for another process, such as an import, to end its transaction.
 const BUSY: Duration = Duration::from_secs(20);
 /// Bytes of the log kept after a checkpoint.

@@ -97,6 +97,34 @@ pub(crate) fn accept(
     }
 }
 
+/// Puts an envelope once more in the sequences of the devices that it is wrapped for, all of them devices of its recipients.
+///
+/// Nobody is told: its first deposit was, and who has it already knows it by its id.
+pub(crate) fn rewrap(
+    connection: &Connection,
+    effects: &mut Effects,
+    arrival: Arrival,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    match devices_of_wraps(connection, &arrival, now) {
+        Ok(targets) => {
+            // It has a row of its own, under an id that no message has.
+            let id = MessageId::make().map_err(StorageError::Random)?;
+            let deposit = connection
+                .prepare_cached(
+                    "INSERT INTO deposit (sender, message, header_digest, notices, accepted_at, answer)
+                     VALUES (?1, ?2, zeroblob(32), 0, ?3, '')",
+                )?
+                .insert(params![arrival.account, id.as_bytes(), now.as_millis()])?;
+            enqueue(connection, effects, arrival, &targets, deposit, now)
+        }
+        Err(error) => {
+            arrival.payload.discard();
+            Err(error)
+        }
+    }
+}
+
 /// Takes back, for each recipient, what was not yet handed to any of their devices; what has not come yet is kept out.
 pub(crate) fn withdraw(
     connection: &Connection,
@@ -266,6 +294,47 @@ fn store(
                 now.as_millis()
             ])?;
     }
+    enqueue(connection, effects, arrival, &targets.devices, deposit, now)?;
+    Ok(answer)
+}
+
+/// The devices that an envelope is wrapped anew for, each with the place of its wrap.
+fn devices_of_wraps(
+    connection: &Connection,
+    arrival: &Arrival,
+    now: Timestamp,
+) -> Result<BTreeMap<i64, (DeviceId, usize)>, StorageError> {
+    let header = &arrival.parsed;
+    if header.from != arrival.sender {
+        return refuse(Code::NotYours, "the header names another sender");
+    }
+    let mut targets = BTreeMap::new();
+    for (place, wrap) in arrival.wraps.iter().enumerate() {
+        if wrap.address != header.from && !header.to.iter().any(|address| *address == wrap.address) {
+            return refuse(Code::NotYours, "a wrap is for nobody of the header");
+        }
+        let account = accounts::find_id(connection, &wrap.address)?;
+        let devices = account.map_or_else(|| Ok(Vec::new()), |account| accounts::devices(connection, account, now))?;
+        let Some((row, ..)) = devices.into_iter().find(|(_, id, _)| *id == wrap.device) else {
+            return refuse(Code::DevicesChanged, "a wrap is for no device");
+        };
+        targets.insert(row, (wrap.device, place));
+    }
+    if targets.is_empty() {
+        return refuse(Code::Malformed, "no wrap");
+    }
+    Ok(targets)
+}
+
+/// Keeps the payload, and puts an entry in the sequence of each device.
+fn enqueue(
+    connection: &Connection,
+    effects: &mut Effects,
+    arrival: Arrival,
+    devices: &BTreeMap<i64, (DeviceId, usize)>,
+    deposit: i64,
+    now: Timestamp,
+) -> Result<(), StorageError> {
     let (bytes, blob) = match &arrival.payload {
         Payload::Bytes(bytes) => (bytes.as_slice(), ""),
         Payload::File(file) => (&[][..], file.name()),
@@ -273,7 +342,7 @@ fn store(
     connection
         .prepare_cached("INSERT INTO payload (deposit, bytes, blob, size_bytes) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![deposit, bytes, blob, arrival.payload_bytes])?;
-    for (row, (id, place)) in &targets.devices {
+    for (row, (id, place)) in devices {
         let Some(wrap) = arrival.wraps.get(*place) else {
             continue;
         };
@@ -288,7 +357,7 @@ fn store(
     if let Payload::File(file) = arrival.payload {
         effects.adopted = Some(file);
     }
-    Ok(answer)
+    Ok(())
 }
 
 /// Empties a recipient's entries of a deposit, unless one of them was handed to its device.

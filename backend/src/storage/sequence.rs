@@ -25,7 +25,16 @@ pub(super) fn append(
     body: &EntryBody,
     deposit: i64,
 ) -> Result<(), StorageError> {
-    let body = cbor::encode(body);
+    append_encoded(connection, effects, (device, id), cbor::encode(body), deposit)
+}
+
+fn append_encoded(
+    connection: &Connection,
+    effects: &mut Effects,
+    (device, id): (i64, DeviceId),
+    body: Vec<u8>,
+    deposit: i64,
+) -> Result<(), StorageError> {
     let digest = Digest::of(&[&body]);
     let head = connection
         .prepare_cached("SELECT head_number, head_hash FROM device WHERE id = ?1")?
@@ -60,6 +69,30 @@ pub(super) fn notify(
     let body = EntryBody::Notice(notice.clone());
     for (device, id, _) in accounts::devices(connection, sender, notice.at)? {
         append(connection, effects, (device, id), &body, 0)?;
+    }
+    Ok(())
+}
+
+/// Puts all that waits for devices which are no more at the end of another's sequence, as it was: it can ask for it anew.
+pub(super) fn move_all(
+    connection: &Connection,
+    effects: &mut Effects,
+    from: &[i64],
+    to: (i64, DeviceId),
+) -> Result<(), StorageError> {
+    for device in from {
+        let waiting: Vec<(Vec<u8>, i64)> = connection
+            .prepare_cached(
+                "SELECT body, deposit FROM sequence_entry WHERE device = ?1 AND body <> x'' ORDER BY number",
+            )?
+            .query_map([device], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (body, deposit) in waiting {
+            append_encoded(connection, effects, to, body, deposit)?;
+        }
+        connection
+            .prepare_cached("DELETE FROM sequence_entry WHERE device = ?1")?
+            .execute([device])?;
     }
     Ok(())
 }
@@ -229,7 +262,9 @@ pub(super) fn drop_payload(connection: &Connection, effects: &mut Effects, depos
 /// Whether a payload in the blob folder is still named by a row.
 pub(crate) fn is_blob_named(connection: &Connection, name: &str) -> Result<bool, StorageError> {
     let named = connection
-        .prepare_cached("SELECT 1 FROM payload WHERE blob = ?1 AND blob <> ''")?
+        .prepare_cached(
+            "SELECT 1 FROM payload WHERE blob = ?1 AND blob <> '' UNION ALL SELECT 1 FROM archive_part WHERE blob = ?1",
+        )?
         .exists([name])?;
     Ok(named)
 }
@@ -299,8 +334,10 @@ fn heads(connection: &Connection, place: Place) -> Result<Heads, StorageError> {
                 head: cursor(row.get(0)?, row.get(1)?),
                 acknowledged: cursor(row.get(2)?, row.get(3)?),
             })
-        })?;
-    Ok(heads)
+        })
+        .optional()?;
+    // It was removed from its account while its token was still good.
+    heads.map_or_else(|| refuse(Code::DeviceUnknown, ""), Ok)
 }
 
 /// The running hash at `number`, if the relay still knows it.

@@ -404,6 +404,7 @@ impl Phone {
                 key: identity_key.verifying_key(),
                 recovery: recovery.verifying_key(),
                 created_at,
+                follows: None,
             },
             &identity_key,
         );
@@ -504,7 +505,11 @@ impl Phone {
         let payload = entry.payload.as_ref().unwrap();
         envelope::open(&mail.header, &mail.wrap, payload, secret)
             .unwrap()
-            .verify(&sender.account(), &self.account())
+            .verify(
+                &sender.account(),
+                self.account().address(),
+                &[self.account().fingerprint()],
+            )
             .unwrap()
             .content
     }

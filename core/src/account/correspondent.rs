@@ -17,9 +17,10 @@ use crate::store::column::Column;
 /// What this phone knows of an account after asking the relay.
 #[derive(Debug)]
 pub(crate) enum Known {
-    /// The identity is the pinned one; prekeys as they were asked for.
+    /// The identity is the pinned one or follows it, as it follows `former`; prekeys as they were asked for.
     Trusted {
         account: VerifiedAccount,
+        former: Vec<VerifiedAccount>,
         prekeys: Vec<VerifiedPrekey>,
     },
     /// The relay names another identity than the pinned one.
@@ -81,13 +82,21 @@ impl Session {
 
 /// Pins a first identity; otherwise takes a list only of the pinned identity, and never an older one.
 fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, now: Timestamp) -> Result<Known, Error> {
+    let former = account.line(&keys.predecessors);
     match pinned(tx, account.address())? {
         Some(pinned) if pinned.fingerprint() != account.fingerprint() => {
-            tx.execute(
-                "UPDATE correspondent SET changed = ?2 WHERE address = ?1",
-                params![Column(account.address()), cbor::encode(&keys.identity)],
-            )?;
-            return Ok(Known::Changed);
+            // Only the recovery key of the pinned identity names one that is followed without asking.
+            if !former.iter().any(|before| before.fingerprint() == pinned.fingerprint()) {
+                tx.execute(
+                    "UPDATE correspondent SET changed = ?2, changed_list = ?3 WHERE address = ?1",
+                    params![
+                        Column(account.address()),
+                        cbor::encode(&keys.identity),
+                        cbor::encode(&keys.list)
+                    ],
+                )?;
+                return Ok(Known::Changed);
+            }
         }
         Some(pinned) if pinned.list_version() > account.list_version() => {
             return Ok(Known::Unverified(KeysError::RelayBehind));
@@ -99,17 +108,7 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
         }
         _ => {}
     }
-    tx.execute(
-        "INSERT INTO correspondent (address, fingerprint, identity, list, version) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (address) DO UPDATE SET list = excluded.list, version = excluded.version",
-        params![
-            Column(account.address()),
-            Column(&account.fingerprint()),
-            cbor::encode(&keys.identity),
-            cbor::encode(&keys.list),
-            account.list_version(),
-        ],
-    )?;
+    pin(tx, &account, &keys.identity, &keys.list)?;
     let mut prekeys = Vec::with_capacity(keys.prekeys.len());
     for handed in &keys.prekeys {
         let newest = newest_batch(tx, &handed.device)?;
@@ -120,7 +119,36 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
         prekeys.push(prekey);
     }
     // A device without one was away until its batch ended: the relay says who is not reached for that.
-    Ok(Known::Trusted { account, prekeys })
+    Ok(Known::Trusted {
+        account,
+        former,
+        prekeys,
+    })
+}
+
+/// Pins the identity of an account with its list. One that follows another has its own number, which nobody compared yet.
+pub(crate) fn pin(
+    tx: &Transaction<'_>,
+    account: &VerifiedAccount,
+    identity: &Signed<Identity>,
+    list: &Signed<DeviceList>,
+) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO correspondent (address, fingerprint, identity, list, version) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (address) DO UPDATE SET
+            verified_at = iif(fingerprint = excluded.fingerprint, verified_at, 0),
+            fingerprint = excluded.fingerprint, identity = excluded.identity,
+            list = excluded.list, version = excluded.version, changed = x'', changed_list = x''
+         WHERE fingerprint <> excluded.fingerprint OR version <> excluded.version OR changed <> x''",
+        params![
+            Column(account.address()),
+            Column(&account.fingerprint()),
+            cbor::encode(identity),
+            cbor::encode(list),
+            account.list_version(),
+        ],
+    )?;
+    Ok(())
 }
 
 fn newest_batch(tx: &Transaction<'_>, device: &DeviceId) -> Result<u64, Error> {

@@ -3,10 +3,11 @@
 
 use bip39::{Language, Mnemonic};
 use protocol::api::Enrolment;
+use protocol::archive::ArchiveKey;
 use protocol::cbor;
 use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed};
 use protocol::sign::{Seed, SigningKey};
-use protocol::{Address, Timestamp, limits};
+use protocol::{Address, Digest, Timestamp, limits};
 use rusqlite::{Connection, Transaction, params};
 use zeroize::Zeroizing;
 
@@ -16,6 +17,10 @@ use crate::error::Error;
 use crate::session::{Session, set_setting, setting};
 use crate::store::StoreError;
 use crate::store::column::Column;
+use crate::store::search::fold;
+
+/// Words of a phrase.
+const WORDS: usize = 12;
 
 /// Twelve words from which the recovery key is made: 128 random bits. Whoever has them can take the account over.
 pub struct RecoveryPhrase(Zeroizing<String>);
@@ -27,17 +32,52 @@ impl RecoveryPhrase {
         &self.0
     }
 
-    fn make() -> Result<Self, Error> {
+    /// The phrase that a person typed, in either language, with or without its accents.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PhraseInvalid`] for a word that is not on the list, or a mistake that the checksum shows.
+    pub fn parse(words: &str) -> Result<Self, Error> {
+        let typed: Vec<_> = words
+            .split_whitespace()
+            .map(|word| Zeroizing::new(fold(word)))
+            .collect();
+        for language in [Language::French, Language::English] {
+            let list = language.word_list();
+            let listed = typed
+                .iter()
+                .map(|word| list.iter().copied().find(|listed| fold(listed) == word.as_str()));
+            let Some(listed) = listed.collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            let words = Zeroizing::new(listed.join(" "));
+            if listed.len() == WORDS && Mnemonic::parse_in_normalized(language, &words).is_ok() {
+                return Ok(Self(words));
+            }
+        }
+        Err(Error::PhraseInvalid)
+    }
+
+    pub(super) fn make() -> Result<Self, Error> {
         let mut entropy = Zeroizing::new([0; 16]);
         getrandom::fill(entropy.as_mut_slice())?;
         let words = Mnemonic::from_entropy_in(Language::French, entropy.as_slice()).map_err(|_| Error::Random)?;
         Ok(Self(Zeroizing::new(words.to_string())))
     }
 
-    fn recovery_key(&self) -> Result<SigningKey, Error> {
-        let words = Mnemonic::parse_in_normalized(Language::French, &self.0).map_err(|_| StoreError::Corrupt)?;
-        let seed = Zeroizing::new(words.to_seed_normalized(""));
-        Ok(SigningKey::derive(&Seed::from_bytes(&seed)))
+    pub(crate) fn recovery_key(&self) -> Result<SigningKey, Error> {
+        Ok(SigningKey::derive(&Seed::from_bytes(&*self.seed()?)))
+    }
+
+    /// What the account's backups are sealed with.
+    pub(crate) fn backup_key(&self) -> Result<ArchiveKey, Error> {
+        Ok(ArchiveKey::of_phrase(&*self.seed()?))
+    }
+
+    /// BIP 39's seed, without a passphrase.
+    fn seed(&self) -> Result<Zeroizing<[u8; 64]>, Error> {
+        let words = Mnemonic::parse_normalized(&self.0).map_err(|_| StoreError::Corrupt)?;
+        Ok(Zeroizing::new(words.to_seed_normalized("")))
     }
 }
 
@@ -71,23 +111,28 @@ impl Session {
         let server = self.relay.server().await?.name;
         let now = self.relay.clock.now();
         let (request, phrase) = self.write(|tx| {
+            // One that was to take an account over asks for something else.
+            let is_recovery = tx
+                .prepare_cached("SELECT 1 FROM account WHERE succession <> x''")?
+                .exists([])?;
             let pending = Row::load(tx)?.map(Row::account).transpose()?;
-            let phrase = match pending.filter(|account| account.address == *address) {
+            let phrase = match pending.filter(|account| account.address == *address && !is_recovery) {
                 Some(account) => {
                     resume(tx, &account, &server, now)?;
                     pending_phrase(tx)?.ok_or(StoreError::Corrupt)?
                 }
-                None => prepare(tx, address, &server, now)?,
+                None => {
+                    let phrase = RecoveryPhrase::make()?;
+                    prepare(tx, address, &server, now, &phrase, None)?;
+                    phrase
+                }
             };
             Ok((request(tx, code)?, phrase))
         })?;
         crash_point!("enrolment-stored");
         self.relay.enrol(&request).await?;
         crash_point!("enrolment-accepted");
-        self.write(|tx| {
-            tx.execute("UPDATE account SET enrolled_at = ?1 WHERE id = 1", [Column(&now)])?;
-            Ok(())
-        })?;
+        self.write(|tx| confirm(tx, now))?;
         Ok(phrase)
     }
 
@@ -105,6 +150,12 @@ impl Session {
     }
 }
 
+/// The relay has confirmed the account.
+pub(super) fn confirm(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    tx.execute("UPDATE account SET enrolled_at = ?1 WHERE id = 1", [Column(&now)])?;
+    Ok(())
+}
+
 fn pending_phrase(connection: &Connection) -> Result<Option<RecoveryPhrase>, Error> {
     Ok(setting(connection, PENDING_PHRASE)?.map(|words| RecoveryPhrase(Zeroizing::new(words))))
 }
@@ -113,7 +164,7 @@ fn pending_phrase(connection: &Connection) -> Result<Option<RecoveryPhrase>, Err
 ///
 /// The identity stays, so that a relay which took it already knows it again. A batch whose date no relay would take now is
 /// followed by another; its secrets stay for the case that one did.
-fn resume(tx: &Transaction<'_>, account: &Account, server: &str, now: Timestamp) -> Result<(), Error> {
+pub(super) fn resume(tx: &Transaction<'_>, account: &Account, server: &str, now: Timestamp) -> Result<(), Error> {
     tx.execute("UPDATE account SET server = ?1 WHERE id = 1", [server])?;
     let Column(not_after) = tx.query_row(
         "SELECT not_after FROM prekey WHERE batch = (SELECT max(number) FROM batch_upload) LIMIT 1",
@@ -128,9 +179,15 @@ fn resume(tx: &Transaction<'_>, account: &Account, server: &str, now: Timestamp)
     Ok(())
 }
 
-/// Makes every key of a new account and stores them, replacing an attempt for another address.
-fn prepare(tx: &Transaction<'_>, address: &Address, server: &str, now: Timestamp) -> Result<RecoveryPhrase, Error> {
-    let phrase = RecoveryPhrase::make()?;
+/// Makes every key of a new identity and stores them, replacing an attempt for another address.
+pub(super) fn prepare(
+    tx: &Transaction<'_>,
+    address: &Address,
+    server: &str,
+    now: Timestamp,
+    phrase: &RecoveryPhrase,
+    follows: Option<Digest>,
+) -> Result<(), Error> {
     let (identity_key, device_key) = (SigningKey::make()?, SigningKey::make()?);
     let created_at = now;
     let identity = Signed::make(
@@ -139,6 +196,7 @@ fn prepare(tx: &Transaction<'_>, address: &Address, server: &str, now: Timestamp
             key: identity_key.verifying_key(),
             recovery: phrase.recovery_key()?.verifying_key(),
             created_at,
+            follows,
         },
         &identity_key,
     );
@@ -177,22 +235,26 @@ fn prepare(tx: &Transaction<'_>, address: &Address, server: &str, now: Timestamp
     )?;
     let row = Row::load(tx)?.ok_or(StoreError::Corrupt)?;
     prekeys::make_batch(tx, &row.account()?, 0, now)?;
-    set_setting(tx, PENDING_PHRASE, phrase.words())?;
-    Ok(phrase)
+    set_setting(tx, PENDING_PHRASE, phrase.words())
 }
 
 /// The request for what is stored, with the newest batch.
-fn request(tx: &Transaction<'_>, code: &str) -> Result<Enrolment, Error> {
-    let (identity, list, upload): (Vec<u8>, Vec<u8>, Vec<u8>) = tx.query_row(
-        "SELECT identity, list, upload FROM account, batch_upload ORDER BY number DESC LIMIT 1",
+pub(super) fn request(tx: &Transaction<'_>, code: &str) -> Result<Enrolment, Error> {
+    let (identity, list, succession, upload): (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>) = tx.query_row(
+        "SELECT identity, list, succession, upload FROM account, batch_upload ORDER BY number DESC LIMIT 1",
         [],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
+    let succession = if succession.is_empty() {
+        None
+    } else {
+        Some(cbor::decode(&succession)?)
+    };
     Ok(Enrolment {
         code: code.trim().to_owned(),
         identity: cbor::decode(&identity)?,
         list: cbor::decode(&list)?,
         batch: cbor::decode(&upload)?,
-        succession: None,
+        succession,
     })
 }

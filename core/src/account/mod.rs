@@ -3,13 +3,16 @@
 
 pub(crate) mod correspondent;
 pub(crate) mod enrol;
+pub(crate) mod identity;
 pub(crate) mod prekeys;
+mod recovery;
+mod removal;
 
 use protocol::cbor;
 use protocol::envelope::Sender;
 use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount};
 use protocol::sign::{Seed, SigningKey};
-use protocol::{Address, DeviceId, Timestamp};
+use protocol::{Address, DeviceId, Digest, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::Error;
@@ -21,6 +24,8 @@ pub(crate) struct Account {
     pub(crate) device: DeviceId,
     pub(crate) key: SigningKey,
     pub(crate) verified: VerifiedAccount,
+    /// Fingerprints of its identity and of those it had before: mail sealed for one of them is its own.
+    pub(crate) identities: Vec<Digest>,
     /// Name of the relay, which its challenges must bear.
     pub(crate) server: String,
 }
@@ -31,7 +36,13 @@ impl Account {
         let row = Row::load(connection)?
             .filter(|row| row.enrolled_at.is_some())
             .ok_or(Error::NotEnrolled)?;
-        row.account()
+        let mut account = row.account()?;
+        let mut select = connection.prepare_cached("SELECT fingerprint FROM former_identity")?;
+        for former in select.query_map([], |row| row.get(0))? {
+            let Column(former) = former?;
+            account.identities.push(former);
+        }
+        Ok(account)
     }
 
     /// This device, as the sender of an envelope.
@@ -86,6 +97,7 @@ impl Row {
             address: verified.address().clone(),
             device,
             key,
+            identities: vec![verified.fingerprint()],
             verified,
             server: self.server,
         })

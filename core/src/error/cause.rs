@@ -11,8 +11,6 @@ use crate::code::coded;
 #[error("{}", self.code())]
 #[non_exhaustive]
 pub enum DraftError {
-    /// A recipient's identity is another than the pinned one.
-    IdentityChanged,
     /// It has no recipient.
     NoRecipient,
     /// A recipient is there twice, or is the sender.
@@ -25,7 +23,6 @@ pub enum DraftError {
 
 coded! {
     DraftError {
-        IdentityChanged = "identity-changed",
         NoRecipient = "no-recipient",
         RecipientTwice = "recipient-twice",
         TooLarge = "too-large",
@@ -36,10 +33,6 @@ coded! {
 impl DraftError {
     pub(super) const fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::IdentityChanged => (
-                "L'identité d'un destinataire a changé : vérifiez auprès de lui avant d'envoyer.",
-                "A recipient's identity changed: check with them before sending.",
-            ),
             Self::NoRecipient => ("Indiquez au moins un destinataire.", "Name at least one recipient."),
             Self::RecipientTwice => (
                 "Un destinataire figure deux fois, ou c'est vous-même.",
@@ -74,6 +67,8 @@ impl From<RecipientsError> for DraftError {
 pub enum KeysError {
     /// A device takes only envelopes of versions that this phone does not write.
     CorrespondentTooNew,
+    /// A recipient's identity is another than the pinned one, and the recovery key did not sign it.
+    IdentityChanged,
     /// A prekey does not verify.
     PrekeysUnverified,
     /// The relay gives an older device list than it gave before.
@@ -87,6 +82,7 @@ pub enum KeysError {
 coded! {
     KeysError {
         CorrespondentTooNew = "correspondent-too-new",
+        IdentityChanged = "identity-changed",
         PrekeysUnverified = "prekeys-unverified",
         RelayBehind = "relay-behind",
         RelayForked = "relay-forked",
@@ -100,6 +96,10 @@ impl KeysError {
             Self::CorrespondentTooNew => (
                 "L'application d'un destinataire est plus récente que la vôtre : mettez la vôtre à jour.",
                 "A recipient's application is newer than yours: update yours.",
+            ),
+            Self::IdentityChanged => (
+                "L'identité d'un destinataire a changé ; son courrier attend. Comparez le nouveau numéro avec lui, puis acceptez-le.",
+                "A recipient's identity changed; their mail waits. Compare the new number with them, then accept it.",
             ),
             Self::PrekeysUnverified | Self::RelayBehind | Self::RelayForked | Self::Unverified => (
                 "Les clés d'un destinataire ne sont pas vérifiables ; son courrier attend, rien n'est perdu. Prévenez l'opérateur si cela dure.",

@@ -24,6 +24,9 @@ pub enum Error {
     /// This phone is enrolled already.
     #[error("this phone is enrolled already")]
     AlreadyEnrolled,
+    /// This device was removed from its account, and has erased itself.
+    #[error("this device was removed from its account")]
+    DeviceRemoved,
     /// The draft cannot be sent as it is.
     #[error("draft: {0}")]
     Draft(#[from] DraftError),
@@ -57,6 +60,15 @@ pub enum Error {
     /// This phone is not enrolled.
     #[error("this phone is not enrolled")]
     NotEnrolled,
+    /// The number compared is not that of the identity: it changed meanwhile.
+    #[error("the number is of another identity")]
+    NumberDiffers,
+    /// The words are no recovery phrase.
+    #[error("not a recovery phrase")]
+    PhraseInvalid,
+    /// The recovery phrase is another account's, or an earlier one of this account.
+    #[error("the recovery phrase of another identity")]
+    PhraseOfAnother,
     /// The system's random source failed.
     #[error("no random bytes to be had")]
     Random,
@@ -84,6 +96,7 @@ impl Error {
         match self {
             Self::Address(_) => "address-invalid",
             Self::AlreadyEnrolled => "already-enrolled-here",
+            Self::DeviceRemoved => "device-removed",
             Self::Draft(reason) => reason.code(),
             Self::Envelope(_) => "envelope-invalid",
             Self::Format(_) => "relay-answer-invalid",
@@ -95,6 +108,9 @@ impl Error {
             Self::NoSuchMessage => "no-such-message",
             Self::NotEnrolled => "not-enrolled",
             Self::NotHprim => "not-hprim",
+            Self::NumberDiffers => "number-differs",
+            Self::PhraseInvalid => "phrase-invalid",
+            Self::PhraseOfAnother => "phrase-of-another",
             Self::Random => "no-randomness",
             Self::Relay(code) => code.as_str(),
             Self::Server(reason) => reason.code(),
@@ -138,6 +154,10 @@ impl Error {
                 "Ce téléphone est déjà inscrit : utilisez un autre dossier pour un autre compte.",
                 "This phone is enrolled already: use another folder for another account.",
             ),
+            Self::DeviceRemoved => (
+                "Le compte est désormais sur un autre appareil ; celui-ci s'est effacé. Si ce n'est pas vous, prévenez l'opérateur.",
+                "The account is on another device now; this one has erased itself. If that was not you, tell the operator.",
+            ),
             Self::Draft(reason) => reason.texts(),
             Self::Envelope(_) => (
                 "Ce message ne peut pas être mis sous pli : réduisez-le ou vérifiez les destinataires.",
@@ -172,6 +192,18 @@ impl Error {
             Self::NotHprim => (
                 "Ce message n'est pas un document HPRIM : exportez-le en .eml.",
                 "This message is not an HPRIM document: export it as .eml.",
+            ),
+            Self::NumberDiffers => (
+                "Ce numéro n'est pas (ou plus) celui de cette identité : affichez-le de nouveau et comparez-le.",
+                "This number is not, or no longer, that of this identity: show it again and compare it.",
+            ),
+            Self::PhraseInvalid => (
+                "Ce ne sont pas les douze mots d'une phrase de secours : vérifiez l'orthographe et l'ordre.",
+                "These are not the twelve words of a recovery phrase: check spelling and order.",
+            ),
+            Self::PhraseOfAnother => (
+                "Cette phrase de secours n'est pas celle de cette adresse : vérifiez l'adresse, ou demandez un nouveau code à l'opérateur.",
+                "This recovery phrase is not that of this address: check the address, or ask the operator for a new code.",
             ),
             Self::Random => (
                 "Le système ne fournit pas d'aléa : redémarrez l'appareil.",

@@ -11,13 +11,16 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::crash::crash_point;
-use crate::files::make_folder;
+use crate::files::{self, make_folder};
 use crate::store::{Store, StoreError, StoreKey};
 
 pub use passphrase::Passphrase;
 
 /// The store's file in its folder.
 pub const STORE_FILE: &str = "store.db";
+
+/// Stands in the folder from the decision to erase the store until nothing of it is left.
+const ERASING: &str = "erasing";
 
 /// Where a store's key is kept.
 #[derive(Clone, Debug)]
@@ -68,6 +71,14 @@ impl KeyPlace {
             Self::Platform { service, user } => platform::save(service, user, key),
         }
     }
+
+    /// Forgets the key, if there is one.
+    fn erase(&self) -> Result<(), StoreError> {
+        match self {
+            Self::File(path) | Self::Passphrase { path, .. } => files::remove(path),
+            Self::Platform { service, user } => platform::erase(service, user),
+        }
+    }
 }
 
 /// Opens the store of a folder, or makes folder, key and store where there are none.
@@ -85,6 +96,9 @@ pub fn open_or_create(folder: &Path, place: &KeyPlace) -> Result<Store, StoreErr
         .mode(0o600)
         .open(folder.join("store.lock"))?;
     turn.lock()?;
+    if folder.join(ERASING).try_exists()? {
+        finish_erasing(folder, place)?;
+    }
     let path = folder.join(STORE_FILE);
     match (path.try_exists()?, place.load()?) {
         (true, Some(key)) => Store::open(&path, key),
@@ -98,6 +112,30 @@ pub fn open_or_create(folder: &Path, place: &KeyPlace) -> Result<Store, StoreErr
             Store::create(&path, key)
         }
     }
+}
+
+/// Erases key and store for good. Once begun, it is finished by whoever opens the folder next.
+///
+/// # Errors
+///
+/// The file system's, and the key place's.
+pub(crate) fn erase(folder: &Path, place: &KeyPlace) -> Result<(), StoreError> {
+    match files::write_new(&folder.join(ERASING), b"") {
+        Err(StoreError::Exists) | Ok(()) => {}
+        Err(error) => return Err(error),
+    }
+    crash_point!("erasing");
+    finish_erasing(folder, place)
+}
+
+/// The key goes first: without it the rest is noise.
+fn finish_erasing(folder: &Path, place: &KeyPlace) -> Result<(), StoreError> {
+    place.erase()?;
+    crash_point!("key-erased");
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        files::remove(&folder.join(format!("{STORE_FILE}{suffix}")))?;
+    }
+    files::remove(&folder.join(ERASING))
 }
 
 /// Reads a file of at most `most` bytes that its owner alone may read; none when there is none.

@@ -27,6 +27,13 @@ pub(super) fn save(service: &str, user: &str, key: &StoreKey) -> Result<(), Stor
         .map_err(|error| refused(&error))
 }
 
+pub(super) fn erase(service: &str, user: &str) -> Result<(), StoreError> {
+    match entry(service, user)?.delete_credential() {
+        Ok(()) | Err(Error::NoEntry) => Ok(()),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
 fn entry(service: &str, user: &str) -> Result<Entry, StoreError> {
     let store = match keyring_core::get_default_store() {
         Some(store) => store,

@@ -36,6 +36,8 @@ pub enum DeliveryState {
     Refused,
     /// The relay lost it before the recipient had it.
     Lost,
+    /// It was on its way out when the phone was lost: only the recipient can tell whether it came.
+    Unknown,
 }
 
 impl DeliveryState {
@@ -54,6 +56,7 @@ impl DeliveryState {
             Self::Expired => "expired",
             Self::Refused => "refused",
             Self::Lost => "lost",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -81,7 +84,9 @@ impl DeliveryState {
             // What was read was retrieved, whatever came before.
             Self::Retrieved | Self::Read | Self::Handled => self < next || self >= Self::Unreachable,
             Self::Queued | Self::Sent | Self::Available => self < next,
-            Self::Unreachable | Self::Withdrawn | Self::Expired | Self::Refused | Self::Lost => self < Self::Retrieved,
+            Self::Unreachable | Self::Withdrawn | Self::Expired | Self::Refused | Self::Lost | Self::Unknown => {
+                self < Self::Retrieved
+            }
         }
     }
 }
@@ -100,6 +105,7 @@ numbered! {
         Expired = 22,
         Refused = 23,
         Lost = 24,
+        Unknown = 25,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A mail that arrived, on its way into the store: whatever it holds, it is kept.
 
+use protocol::cbor;
 use protocol::envelope::Message;
 use protocol::statement::StatedRecipient;
 use protocol::{Address, MessageId, Timestamp};
@@ -17,12 +18,9 @@ pub(crate) fn store(tx: &Transaction<'_>, message: &Message, deposited_at: Times
     let Column(own): Column<Address> =
         tx.query_row("SELECT address FROM account WHERE id = 1", [], |row| row.get(0))?;
     let is_own = own == *from;
-    let letter = mime::parse(&message.content).unwrap_or_else(|_| unreadable(from, message));
+    let letter = mime::parse(&message.content)
+        .unwrap_or_else(|_| unreadable(from, message.header.id, message.statement.sent_at));
     let recipients: Vec<_> = message.header.to.iter().map(Address::as_str).collect();
-    let in_reply_to = letter
-        .in_reply_to
-        .as_deref()
-        .and_then(|id| id.split('@').next()?.parse::<MessageId>().ok());
     let rowid = list::insert(
         tx,
         &NewMessage {
@@ -32,11 +30,11 @@ pub(crate) fn store(tx: &Transaction<'_>, message: &Message, deposited_at: Times
             letter: &letter,
             content: &message.content,
             people: &recipients.join(" "),
-            in_reply_to,
+            in_reply_to: answered(&letter),
             statement: &message.statement_bytes,
             signature: message.signature.as_bytes(),
             content_key: if is_own { message.key.as_bytes() } else { &[] },
-            header: &[],
+            header: &cbor::encode(&message.header),
             dated_at: deposited_at,
         },
     )?;
@@ -48,14 +46,19 @@ pub(crate) fn store(tx: &Transaction<'_>, message: &Message, deposited_at: Times
     Ok(rowid)
 }
 
+/// The mail that a letter answers.
+pub(crate) fn answered(letter: &Letter) -> Option<MessageId> {
+    letter.in_reply_to.as_deref()?.split('@').next()?.parse().ok()
+}
+
 /// Content that is no MIME message is kept as it came, under a subject that says so.
-fn unreadable(from: &Address, message: &Message) -> Letter {
+pub(crate) fn unreadable(from: &Address, id: MessageId, sent_at: Timestamp) -> Letter {
     Letter {
-        message_id: message.header.id.to_string(),
+        message_id: id.to_string(),
         in_reply_to: None,
         from: from.to_string(),
-        to: message.header.to.iter().map(Address::to_string).collect(),
-        date: Some(message.statement.sent_at),
+        to: Vec::new(),
+        date: Some(sent_at),
         subject: "(?)".to_owned(),
         text: String::new(),
         hprim: None,

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use protocol::api::{
-    self, Challenge, ChallengeAnswer, ChallengeRequest, DepositAnswer, DirectoryEntries, DirectoryEntry, Enrolled,
-    Enrolment, KeysAnswer, KeysRequest, PrekeyStock, PrekeyWish, ServerInfo, TokenAnswer, TokenRequest, Withdrawal,
-    WithdrawalAnswer, path,
+    self, Archives, Challenge, ChallengeAnswer, ChallengeRequest, DepositAnswer, DirectoryEntries, DirectoryEntry,
+    Enrolled, Enrolment, KeysAnswer, KeysRequest, PrekeyStock, PrekeyWish, ServerInfo, TokenAnswer, TokenRequest,
+    Withdrawal, WithdrawalAnswer, path,
 };
 use protocol::cbor::{self, Format};
 use protocol::problem::{self, Code, Problem};
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::sign::Purpose;
-use protocol::{Address, MessageId, limits};
+use protocol::{Address, ArchiveId, MessageId, limits};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -109,6 +109,51 @@ impl Relay {
         json(send(request).await?).await
     }
 
+    /// What everybody may know of an account; this phone needs no token for it.
+    pub(crate) async fn identity(&self, address: &Address) -> Result<KeysAnswer, Error> {
+        let path = format!("{}/{address}", path::IDENTITIES);
+        binary(send(self.request(Method::GET, &path)).await?).await
+    }
+
+    pub(crate) async fn archives(&self, account: &Account) -> Result<Archives, Error> {
+        json(
+            self.authorised(account, || self.request(Method::GET, path::ARCHIVES))
+                .await?,
+        )
+        .await
+    }
+
+    pub(crate) async fn put_part(
+        &self,
+        account: &Account,
+        archive: ArchiveId,
+        number: u64,
+        sealed: Vec<u8>,
+    ) -> Result<(), Error> {
+        let path = format!("{}/{archive}/{number}", path::ARCHIVES);
+        self.authorised(account, || {
+            binary_body(self.request(Method::PUT, &path), sealed.clone())
+        })
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn part(&self, account: &Account, archive: ArchiveId, number: u64) -> Result<Vec<u8>, Error> {
+        let path = format!("{}/{archive}/{number}", path::ARCHIVES);
+        let limit = limits::ARCHIVE_PART_BYTES;
+        let request = || {
+            self.request(Method::GET, &path)
+                .timeout(ANSWER_TIMEOUT.saturating_add(transfer_time(limit)))
+        };
+        bytes(self.authorised(account, request).await?, limit).await
+    }
+
+    pub(crate) async fn drop_archive(&self, account: &Account, archive: ArchiveId) -> Result<(), Error> {
+        let path = format!("{}/{archive}", path::ARCHIVES);
+        self.authorised(account, || self.request(Method::DELETE, &path)).await?;
+        Ok(())
+    }
+
     pub(crate) async fn entry(&self, account: &Account, address: &Address) -> Result<DirectoryEntry, Error> {
         let path = format!("{}/{address}", path::ENTRIES);
         json(self.authorised(account, || self.request(Method::GET, &path)).await?).await
@@ -169,6 +214,14 @@ impl Relay {
             .await?,
         )
         .await
+    }
+
+    pub(crate) async fn rewrap(&self, account: &Account, deposit: Vec<u8>) -> Result<(), Error> {
+        self.authorised(account, || {
+            binary_body(self.request(Method::POST, path::REWRAPS), deposit.clone())
+        })
+        .await?;
+        Ok(())
     }
 
     pub(crate) async fn withdraw(&self, account: &Account, id: MessageId) -> Result<WithdrawalAnswer, Error> {

@@ -1,11 +1,12 @@
 //! How values stand in columns: a row is read and written in its types, and what is of no such type is a damaged store.
 //! What the rows mean belongs to the features.
 
+use protocol::archive::ArchiveKey;
 use protocol::chunked::ContentKey;
 use protocol::receipt::Reading;
 use protocol::seal::PrekeySecret;
-use protocol::sign::Seed;
-use protocol::{Address, DeviceId, Digest, MessageId, Recipients, Timestamp};
+use protocol::sign::{Seed, Signature};
+use protocol::{Address, ArchiveId, DeviceId, Digest, MessageId, Recipients, Timestamp};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 /// A type of the protocol that stands in one column. It may not have the traits of `rusqlite` itself: both are foreign here.
@@ -64,7 +65,7 @@ macro_rules! bytes {
     ($($name:ident: $read:expr;)+) => {$(
         impl Stored for $name {
             fn to_column(&self) -> ToSqlOutput<'_> {
-                self.as_bytes().as_slice().into()
+                self.as_bytes()[..].into()
             }
 
             fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
@@ -80,26 +81,36 @@ macro_rules! bytes {
 }
 
 bytes! {
+    ArchiveId: |bytes: &[u8]| bytes.try_into().ok();
+    ArchiveKey: |bytes: &[u8]| bytes.try_into().map(Self::from_bytes).ok();
     ContentKey: |bytes: &[u8]| bytes.try_into().map(Self::from_bytes).ok();
     DeviceId: |bytes: &[u8]| bytes.try_into().ok();
     Digest: |bytes: &[u8]| bytes.try_into().ok();
     MessageId: |bytes: &[u8]| bytes.try_into().ok();
     PrekeySecret: |bytes: &[u8]| bytes.try_into().map(Self::from_bytes).ok();
+    Signature: |bytes: &[u8]| bytes.try_into().ok();
     Seed: |bytes: &[u8]| bytes.try_into().map(Self::from_bytes).ok();
 }
 
-impl Stored for Option<MessageId> {
-    fn to_column(&self) -> ToSqlOutput<'_> {
-        self.as_ref().map_or(&[][..], |id| id.as_bytes()).into()
-    }
+/// Nothing is no bytes.
+macro_rules! optional {
+    ($($name:ident)+) => {$(
+        impl Stored for Option<$name> {
+            fn to_column(&self) -> ToSqlOutput<'_> {
+                self.as_ref().map_or(&[][..], |value| &value.as_bytes()[..]).into()
+            }
 
-    fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        if value.as_blob()?.is_empty() {
-            return Ok(None);
+            fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                if value.as_blob()?.is_empty() {
+                    return Ok(None);
+                }
+                $name::of_column(value).map(Some)
+            }
         }
-        MessageId::of_column(value).map(Some)
-    }
+    )+};
 }
+
+optional! { ArchiveId ContentKey MessageId Signature }
 
 impl Stored for Reading {
     fn to_column(&self) -> ToSqlOutput<'_> {

@@ -7,6 +7,7 @@ mod pull;
 mod push;
 mod receipts;
 mod receive;
+mod rewrap;
 pub(crate) mod unopened;
 mod watch;
 
@@ -31,6 +32,8 @@ pub struct SyncReport {
     pub refused: u32,
     /// Envelopes that could not be opened; they are kept.
     pub unopened: u32,
+    /// Mails that came back from an earlier phone's backup.
+    pub restored: u32,
     /// Mails that wait for another attempt.
     pub waiting: u32,
 }
@@ -52,6 +55,7 @@ impl SyncReport {
         self.notices = self.notices.saturating_add(other.notices);
         self.refused = self.refused.saturating_add(other.refused);
         self.unopened = self.unopened.saturating_add(other.unopened);
+        self.restored = self.restored.saturating_add(other.restored);
         self.waiting = other.waiting;
     }
 }
@@ -65,16 +69,25 @@ impl Session {
     pub async fn sync(&self) -> Result<SyncReport, Error> {
         let _alone = self.syncing.lock().await;
         let account = self.read(Account::load)?;
+        let outcome = self.exchange(&account).await;
+        self.heed_removal(&account, outcome).await
+    }
+
+    async fn exchange(&self, account: &Account) -> Result<SyncReport, Error> {
         let mut report = SyncReport::default();
         // What one row of the outbox could not do keeps nothing from coming in.
-        let pushed = match self.push(&account, &mut report).await {
+        let pushed = match self.push(account, &mut report).await {
             Err(error @ Error::Network(reason)) if !reason.is_line_down() => Err(error),
             Err(error) => return Err(error),
             Ok(()) => Ok(()),
         };
-        self.pull(&account, &mut report).await?;
-        self.reopen(&account, &mut report).await?;
-        self.replenish_prekeys(&account).await?;
+        // Before anything comes in: what the backup holds arrived already.
+        report.restored = self.take_in_backup(account).await?;
+        self.pull(account, &mut report).await?;
+        self.reopen(account, &mut report).await?;
+        self.answer_and_ask(account, &mut report).await?;
+        self.replenish_prekeys(account).await?;
+        self.write_backup(account).await?;
         self.empty_log()?;
         pushed?;
         Ok(report)

@@ -35,6 +35,16 @@ pub(super) fn due(connection: &Connection) -> Result<Vec<i64>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Whether there is an answer or a request that was not tried yet.
+pub(super) fn is_fresh_rewrap(connection: &Connection) -> Result<bool, Error> {
+    let is_fresh = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM outbox WHERE kind IN (?1, ?2) AND attempts = 0)",
+        [OutboxKind::RewrapRequest, OutboxKind::Rewrap],
+        |row| row.get(0),
+    )?;
+    Ok(is_fresh)
+}
+
 /// Whether a row is due, or a receipt that will be one.
 pub(super) fn is_due(connection: &Connection) -> Result<bool, Error> {
     let is_due = connection.query_row(
@@ -79,6 +89,10 @@ pub(crate) enum OutboxKind {
     Receipts,
     /// To give a mail back.
     Withdrawal,
+    /// To take a request for mails that do not open here.
+    RewrapRequest,
+    /// To hand a mail out again, wrapped anew.
+    Rewrap,
 }
 
 numbered! {
@@ -86,6 +100,8 @@ numbered! {
         Mail = 0,
         Receipts = 1,
         Withdrawal = 2,
+        RewrapRequest = 3,
+        Rewrap = 4,
     }
 }
 
@@ -150,7 +166,7 @@ impl Row {
         let stored = Self::load(connection, self.rowid)?.filter(|stored| stored.key == self.key);
         Ok(stored.and_then(|stored| match stored.work {
             Work::Deposit(envelope) => envelope.sealed,
-            Work::Withdrawal { .. } => None,
+            Work::Rewrap { .. } | Work::Withdrawal { .. } => None,
         }))
     }
 
@@ -230,17 +246,17 @@ impl Row {
         Ok(())
     }
 
-    /// Whether this is final for the row, too. Who sent a mail has a device: receipts wait until it is back, when a person
-    /// would have to send a mail again.
+    /// Whether this is final for the row, too. Who sent a mail has a device: what phones tell each other by themselves waits
+    /// until it is back, when a person would have to send a mail again.
     pub(super) const fn is_refused_by(&self, error: &Error) -> bool {
-        let is_receipts = matches!(
+        let is_mail = matches!(
             self.work,
             Work::Deposit(Envelope {
-                what: Contents::Receipts,
+                what: Contents::Mail { .. },
                 ..
             })
         );
-        is_final(error) && !(is_receipts && matches!(error, Error::Relay(Code::Unreachable)))
+        is_final(error) && (is_mail || !matches!(error, Error::Relay(Code::Unreachable)))
     }
 }
 
@@ -248,6 +264,8 @@ impl Row {
 pub(super) enum Work {
     /// To take an envelope.
     Deposit(Envelope),
+    /// To hand a mail out again, to these recipients of it.
+    Rewrap { message: i64, to: Recipients },
     /// To give a mail back.
     Withdrawal { message: i64, id: MessageId },
 }
@@ -261,7 +279,7 @@ impl Work {
                 ..
             })
             | Self::Withdrawal { message, .. } => Some(*message),
-            Self::Deposit(_) => None,
+            Self::Deposit(_) | Self::Rewrap { .. } => None,
         }
     }
 
@@ -270,6 +288,14 @@ impl Work {
         let what = match row.get(2)? {
             OutboxKind::Mail => Contents::Mail { message: row.get(3)? },
             OutboxKind::Receipts => Contents::Receipts,
+            OutboxKind::RewrapRequest => Contents::RewrapRequest,
+            OutboxKind::Rewrap => {
+                let Column(to) = row.get(4)?;
+                return Ok(Self::Rewrap {
+                    message: row.get(3)?,
+                    to,
+                });
+            }
             OutboxKind::Withdrawal => {
                 let Column(id) = row.get(8)?;
                 return Ok(Self::Withdrawal {
@@ -303,6 +329,8 @@ pub(super) enum Contents {
     Mail { message: i64 },
     /// Receipts: no person waits for them.
     Receipts,
+    /// A request for mails that do not open here.
+    RewrapRequest,
 }
 
 impl Contents {
@@ -310,6 +338,7 @@ impl Contents {
         match self {
             Self::Mail { .. } => Kind::Mail,
             Self::Receipts => Kind::Receipts,
+            Self::RewrapRequest => Kind::Rewrap,
         }
     }
 
@@ -317,7 +346,7 @@ impl Contents {
     pub(super) const fn prekeys(self) -> PrekeyWish {
         match self {
             Self::Mail { .. } => PrekeyWish::OneTime,
-            Self::Receipts => PrekeyWish::LastResort,
+            Self::Receipts | Self::RewrapRequest => PrekeyWish::LastResort,
         }
     }
 }

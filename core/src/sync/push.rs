@@ -15,7 +15,7 @@ use crate::account::Account;
 use crate::account::correspondent::Known;
 use crate::clock;
 use crate::crash::crash_point;
-use crate::error::{DraftError, Error, KeysError};
+use crate::error::{Error, KeysError};
 use crate::mail::delivery::{self, DeliveryState};
 use crate::session::Session;
 use crate::store::StoreError;
@@ -43,6 +43,7 @@ impl Session {
             };
             let outcome = match &row.work {
                 Work::Deposit(envelope) => self.push_envelope(account, &row, envelope).await,
+                Work::Rewrap { message, to } => self.push_rewrap(account, &row, *message, to.as_slice()).await,
                 Work::Withdrawal { message, id } => self.push_withdrawal(account, &row, *message, *id).await,
             };
             match outcome {
@@ -146,11 +147,11 @@ impl Session {
         };
         for address in &recipients {
             match known.remove(address) {
-                Some(Known::Trusted { account, prekeys }) => {
+                Some(Known::Trusted { account, prekeys, .. }) => {
                     audience.accounts.push(account);
                     audience.prekeys.extend(prekeys);
                 }
-                Some(Known::Changed) => return Err(DraftError::IdentityChanged.into()),
+                Some(Known::Changed) => return Err(KeysError::IdentityChanged.into()),
                 Some(Known::Unverified(reason)) => return Err(reason.into()),
                 None => {}
             }

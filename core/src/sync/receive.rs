@@ -4,16 +4,16 @@
 use std::collections::{HashMap, HashSet};
 
 use protocol::api::PrekeyWish;
-use protocol::envelope::{self, EnvelopeError, Header, Kind, Message, Opened};
+use protocol::envelope::{self, Class, EnvelopeError, Header, Kind, Message, Opened};
 use protocol::identity::VerifiedAccount;
 use protocol::prekey::PrekeyId;
 use protocol::sequence::{Entry, EntryBody, MailEntry, Notice, SequencePage};
-use protocol::{Address, Digest, MessageId, Timestamp, cbor};
+use protocol::{Address, DeviceId, Digest, MessageId, Timestamp, cbor};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::SyncReport;
-use super::receipts;
 use super::unopened::{self, Reason};
+use super::{receipts, rewrap};
 use crate::account::Account;
 use crate::account::correspondent::{self, Known};
 use crate::account::prekeys;
@@ -53,14 +53,14 @@ impl Arrival {
                         received::store(tx, message, *deposited_at)?;
                         done.received = done.received.saturating_add(1);
                     }
+                    Kind::Rewrap => rewrap::answer(tx, message)?,
                     Kind::Receipts => {
                         let count = receipts::apply(tx, message)?;
                         done.notices = done.notices.saturating_add(count);
                     }
-                    // This release does not wrap again: it passes over what is asked for.
-                    Kind::Rewrap => {}
                 }
                 prekeys::burn(tx, *prekey)?;
+                unopened::forget(tx, &message.header.from, message.header.id)?;
                 mark_seen(tx, &message.header.from, &message.header.id)
             }
             What::Notice(notice) => {
@@ -128,7 +128,7 @@ impl Session {
             what: match step {
                 Step::Done(what) => what,
                 Step::ToVerify { opened, mail, from, id } => {
-                    verify(&account.verified, *opened, &mail, (&from, id), &senders, entry)
+                    verify(account, *opened, &mail, (&from, id), &senders, entry)
                 }
             },
         });
@@ -155,12 +155,20 @@ impl Session {
             return keep(Reason::Malformed, None);
         };
         let from = Some((header.from.clone(), header.id));
-        if mail.wrap.device != account.device || mail.wrap.address != account.address {
+        if mail.wrap.address != account.address {
             return keep(Reason::Malformed, from);
         }
         // The receiver looks up (sender, message id) before it looks for a prekey: the first arrival burnt it.
         if self.read(|connection| is_seen(connection, &header.from, &header.id))? {
             return Ok(Step::Done(What::Nothing));
+        }
+        // It waited for a device that this one has come after.
+        if mail.wrap.device != account.device {
+            return match header.class {
+                Class::Mail => keep(Reason::NoPrekey, from),
+                // A receipt or request of an earlier phone's time: who sent it does not keep it.
+                Class::Quiet => Ok(Step::Done(What::Nothing)),
+            };
         }
         let Some(secret) = self.read(|connection| prekeys::secret(connection, mail.wrap.prekey))? else {
             return keep(Reason::NoPrekey, from);
@@ -190,6 +198,7 @@ impl Session {
                     from.clone(),
                     Known::Trusted {
                         account: account.verified.clone(),
+                        former: Vec::new(),
                         prekeys: Vec::new(),
                     },
                 );
@@ -203,6 +212,7 @@ impl Session {
                         from.clone(),
                         Known::Trusted {
                             account: known,
+                            former: Vec::new(),
                             prekeys: Vec::new(),
                         },
                     );
@@ -233,7 +243,7 @@ fn sender_of(entry: &Entry) -> Option<(Address, MessageId)> {
 }
 
 fn verify(
-    reader: &VerifiedAccount,
+    reader: &Account,
     opened: Opened,
     mail: &MailEntry,
     (from, id): (&Address, MessageId),
@@ -245,20 +255,30 @@ fn verify(
         from: Some((from.clone(), id)),
         entry: entry.clone(),
     };
+    let device = opened.device();
     match senders.get(from) {
-        Some(Known::Trusted { account, .. }) => match opened.verify(account, reader) {
-            Ok(message) => What::Message {
-                message: Box::new(message),
-                prekey: mail.wrap.prekey,
-                deposited_at: mail.deposited_at,
-            },
-            Err(EnvelopeError::Recipient) => unopened(Reason::OtherRecipient),
-            Err(_) => unopened(Reason::WrongSignature),
-        },
+        Some(Known::Trusted { account, former, .. }) => {
+            match opened.verify(signer(account, former, device), &reader.address, &reader.identities) {
+                Ok(message) => What::Message {
+                    message: Box::new(message),
+                    prekey: mail.wrap.prekey,
+                    deposited_at: mail.deposited_at,
+                },
+                Err(EnvelopeError::Recipient) => unopened(Reason::OtherRecipient),
+                Err(_) => unopened(Reason::WrongSignature),
+            }
+        }
         Some(Known::Changed) => unopened(Reason::IdentityChanged),
         Some(Known::Unverified(_)) => unopened(Reason::KeysUnverified),
         None => unopened(Reason::SenderUnknown),
     }
+}
+
+/// The account on whose list the device stands: the sender's, or one of those that it was before.
+fn signer<'a>(account: &'a VerifiedAccount, former: &'a [VerifiedAccount], device: DeviceId) -> &'a VerifiedAccount {
+    let mut line = std::iter::once(account).chain(former);
+    line.find(|account| account.device(&device).is_some())
+        .unwrap_or(account)
 }
 
 fn is_seen(connection: &rusqlite::Connection, sender: &Address, id: &MessageId) -> Result<bool, Error> {

@@ -114,7 +114,8 @@ impl Session {
 }
 
 impl Session {
-    /// Tries those again whose sender could not be made out: that may have been the relay's passing trouble.
+    /// Tries those again whose sender could not be made out: that may have been the relay's passing trouble, or the person
+    /// has accepted another identity since. Those that were not tried for longest come first.
     pub(super) async fn reopen(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
         let since = clock::now().plus_days(-REOPEN_DAYS);
         let kept = self.read(|connection| kept_since(connection, since))?;
@@ -125,7 +126,9 @@ impl Session {
         let arrivals = self.open_page(account, &SequencePage { entries }).await?;
         let done = self.write(|tx| {
             let mut done = SyncReport::default();
+            let now = clock::now().as_millis();
             for (row, arrival) in rows.iter().zip(&arrivals) {
+                tx.execute("UPDATE unopened SET tried_at = ?2 WHERE rowid = ?1", params![row, now])?;
                 let is_there = tx.execute(
                     "DELETE FROM unopened WHERE rowid = ?1 AND ?2",
                     params![row, arrival.is_opened()],
@@ -145,13 +148,14 @@ impl Session {
     }
 }
 
-/// The entries that are worth another try, oldest first.
+/// The entries that are worth another try.
 fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Entry)>, Error> {
     let mut select = connection.prepare_cached(
-        "SELECT rowid, entry, payload FROM unopened WHERE reason IN (?1, ?2) AND received_at > ?3 ORDER BY rowid LIMIT ?4",
+        "SELECT rowid, entry, payload FROM unopened WHERE reason IN (?1, ?2, ?3) AND received_at > ?4
+         ORDER BY tried_at, rowid LIMIT ?5",
     )?;
-    let [first, second] = [Reason::KeysUnverified, Reason::SenderUnknown];
-    let rows = select.query_map(params![first, second, Column(&since), REOPEN_AT_ONCE], |row| {
+    let [first, second, third] = [Reason::IdentityChanged, Reason::KeysUnverified, Reason::SenderUnknown];
+    let rows = select.query_map(params![first, second, third, Column(&since), REOPEN_AT_ONCE], |row| {
         let (body, payload): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
         let entry = Entry {
             number: 0,
@@ -162,6 +166,15 @@ fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Ent
         Ok((row.get(0)?, entry))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// It came once more, and was opened.
+pub(super) fn forget(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
+    tx.execute(
+        "DELETE FROM unopened WHERE sender = ?1 AND id = ?2",
+        params![Column(sender), Column(&id)],
+    )?;
+    Ok(())
 }
 
 /// Keeps an entry as it came.

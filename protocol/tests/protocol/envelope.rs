@@ -421,7 +421,11 @@ fn open(file: &Value, vector: &Value) -> Result<Message, EnvelopeError> {
     let (sender, reader) = (account("lea")?, account("jean")?);
     let wrap: Wrap = cbor::decode(&bytes(&vector["wrap"]))?;
     let secret = PrekeySecret::from_bytes(&array(&vector["secret"]));
-    envelope::open(&bytes(&vector["header"]), &wrap, &bytes(&vector["payload"]), &secret)?.verify(&sender, &reader)
+    envelope::open(&bytes(&vector["header"]), &wrap, &bytes(&vector["payload"]), &secret)?.verify(
+        &sender,
+        reader.address(),
+        &[reader.fingerprint()],
+    )
 }
 
 fn keys(person: &Person) -> Value {

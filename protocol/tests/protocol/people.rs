@@ -33,6 +33,7 @@ impl Person {
                 key: identity_key.verifying_key(),
                 recovery: signing_key(number + 2).verifying_key(),
                 created_at: NOW,
+                follows: None,
             },
             &identity_key,
         );

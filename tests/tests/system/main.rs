@@ -15,6 +15,7 @@ mod faults;
 mod hostile;
 mod mail;
 mod outbox;
+mod recovery;
 mod remains;
 mod sequence;
 mod stream;

@@ -1,0 +1,125 @@
+//! A new phone in the place of a lost one: whoever has the recovery phrase makes an identity that correspondents follow.
+//! What the earlier phone kept comes back by [`crate::archive`].
+
+use protocol::cbor;
+use protocol::identity::{Signed, Succession, VerifiedAccount};
+use protocol::sign::SigningKey;
+use protocol::{Address, Code, Digest};
+use rusqlite::{Transaction, params};
+
+use super::enrol::{self, RecoveryPhrase};
+use super::{Account, Row};
+use crate::crash::crash_point;
+use crate::error::{Error, KeysError};
+use crate::session::Session;
+use crate::store::StoreError;
+use crate::store::column::Column;
+
+impl Session {
+    /// Takes the account of `address` over on this phone. The earlier phone is no device of it any more, and erases itself
+    /// when it hears so. The backup, if there is one, comes with the next syncs.
+    ///
+    /// An attempt that failed on the way is gone on with. The phrase stays the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PhraseOfAnother`], [`Error::AlreadyEnrolled`], [`Error::Relay`] with `not-found` when nobody is enrolled
+    /// under this address, [`Error::Network`].
+    pub async fn recover(&self, address: &Address, phrase: &RecoveryPhrase) -> Result<(), Error> {
+        let _alone = self.syncing.lock().await;
+        match self.read(Account::load) {
+            Err(Error::NotEnrolled) => {}
+            Ok(_) => return Err(Error::AlreadyEnrolled),
+            Err(error) => return Err(error),
+        }
+        let server = self.relay.server().await?.name;
+        let answer = self.relay.identity(address).await?;
+        let present = answer.accounts.first().ok_or(Error::Relay(Code::NotFound))?;
+        let account = VerifiedAccount::verify(&present.identity, &present.list)?;
+        let recovery_key = phrase.recovery_key()?;
+        if account.address() != address {
+            return Err(KeysError::Unverified.into());
+        }
+        if *account.recovery() != recovery_key.verifying_key() {
+            return Err(Error::PhraseOfAnother);
+        }
+        let before = account.line(&present.predecessors);
+        let former: Vec<Digest> = before
+            .iter()
+            .rev()
+            .chain([&account])
+            .map(VerifiedAccount::fingerprint)
+            .collect();
+        let now = self.relay.clock.now();
+        let request = self.write(|tx| {
+            let pending = Row::load(tx)?.map(Row::account).transpose()?;
+            match pending.filter(|pending| pending.address == *address) {
+                // The relay took the first attempt, and its reply was lost; or it never came there.
+                Some(pending)
+                    if pending.verified.fingerprint() == account.fingerprint()
+                        || follows_it(tx, &account.fingerprint())? =>
+                {
+                    enrol::resume(tx, &pending, &server, now)?;
+                }
+                _ => {
+                    enrol::prepare(tx, address, &server, now, phrase, Some(account.fingerprint()))?;
+                    succeed(tx, &account, &recovery_key, now)?;
+                    remember(tx, &former, phrase)?;
+                }
+            }
+            enrol::request(tx, "")
+        })?;
+        crash_point!("recovery-stored");
+        self.relay.enrol(&request).await?;
+        crash_point!("recovery-accepted");
+        self.write(|tx| enrol::confirm(tx, now))?;
+        self.phrase_shown()
+    }
+}
+
+/// Signs that the identity in the store follows `account`.
+fn succeed(
+    tx: &Transaction<'_>,
+    account: &VerifiedAccount,
+    recovery_key: &SigningKey,
+    now: protocol::Timestamp,
+) -> Result<(), Error> {
+    let made = Row::load(tx)?.ok_or(StoreError::Corrupt)?.account()?;
+    let succession = Succession {
+        address: account.address().clone(),
+        from: account.fingerprint(),
+        to: made.verified.fingerprint(),
+        issued_at: now,
+    };
+    tx.execute(
+        "UPDATE account SET succession = ?1 WHERE id = 1",
+        [cbor::encode(&Signed::make(&succession, recovery_key))],
+    )?;
+    Ok(())
+}
+
+/// Whether the pending attempt was signed to follow this identity.
+fn follows_it(tx: &Transaction<'_>, fingerprint: &Digest) -> Result<bool, Error> {
+    let last: Option<Column<Digest>> = tx
+        .prepare_cached("SELECT fingerprint FROM former_identity ORDER BY place DESC LIMIT 1")?
+        .query_map([], |row| row.get(0))?
+        .next()
+        .transpose()?;
+    Ok(last.is_some_and(|Column(last)| last == *fingerprint))
+}
+
+/// Keeps what the earlier identities were, and the key with which their backup opens.
+fn remember(tx: &Transaction<'_>, former: &[Digest], phrase: &RecoveryPhrase) -> Result<(), Error> {
+    tx.execute("DELETE FROM former_identity", [])?;
+    for (place, fingerprint) in (0_u32..).zip(former) {
+        tx.execute(
+            "INSERT INTO former_identity (place, fingerprint) VALUES (?1, ?2)",
+            params![place, Column(fingerprint)],
+        )?;
+    }
+    tx.execute(
+        "INSERT OR REPLACE INTO restoration (id, key) VALUES (1, ?1)",
+        [Column(&phrase.backup_key()?)],
+    )?;
+    Ok(())
+}

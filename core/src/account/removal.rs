@@ -1,0 +1,41 @@
+//! What becomes of a device that the relay does not know any more. Its word is not enough to erase anything.
+
+use protocol::Code;
+use protocol::identity::VerifiedAccount;
+
+use super::Account;
+use crate::error::Error;
+use crate::session::Session;
+
+impl Session {
+    /// Makes of `outcome` what it means for this device: one that its own account has removed erases itself.
+    pub(crate) async fn heed_removal<T>(&self, account: &Account, outcome: Result<T, Error>) -> Result<T, Error> {
+        if !matches!(outcome, Err(Error::Relay(Code::DeviceUnknown))) || !self.is_removed(account).await {
+            return outcome;
+        }
+        tracing::warn!("this device was removed from its account and erases itself");
+        self.erase()?;
+        Err(Error::DeviceRemoved)
+    }
+
+    /// Whether a device list leaves this device out that is newer than its own, signed by the identity it knows or one that
+    /// its recovery key says follows it. A relay that is restored from yesterday, or lies, has none to show.
+    async fn is_removed(&self, account: &Account) -> bool {
+        let Ok(answer) = self.relay.identity(&account.address).await else {
+            return false;
+        };
+        let Some(present) = answer.accounts.first() else {
+            return false;
+        };
+        let Ok(now) = VerifiedAccount::verify(&present.identity, &present.list) else {
+            return false;
+        };
+        let (own, known) = (account.verified.fingerprint(), &account.verified);
+        let is_newer = now.fingerprint() == own && now.list_version() > known.list_version();
+        let follows = now
+            .line(&present.predecessors)
+            .iter()
+            .any(|before| before.fingerprint() == own);
+        *now.address() == account.address && now.device(&account.device).is_none() && (is_newer || follows)
+    }
+}

@@ -1,0 +1,88 @@
+//! The backup: an account's messages and pinned correspondents, sealed under the recovery phrase and kept at the relay.
+//! It is written in parts that follow each other ([`write`]) and taken in by the phone that comes next ([`take_in`]).
+
+mod take_in;
+mod write;
+
+use protocol::{ArchiveId, Timestamp};
+use rusqlite::{OptionalExtension as _, params};
+
+use crate::account::Account;
+use crate::account::enrol::RecoveryPhrase;
+use crate::error::Error;
+use crate::session::Session;
+use crate::store::column::Column;
+
+/// What there is of a backup.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BackupView {
+    /// When the relay last had all of it; none before the first time.
+    pub written_at: Option<Timestamp>,
+    /// How many changes it lacks.
+    pub due: u32,
+}
+
+impl Session {
+    /// From now on what this phone holds is kept sealed at the relay, too. Phrase and backup together open everything:
+    /// whoever has both reads all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PhraseOfAnother`], [`Error::NotEnrolled`].
+    pub fn start_backup(&self, phrase: &RecoveryPhrase) -> Result<(), Error> {
+        let now = self.relay.clock.now();
+        self.write(|tx| {
+            let account = Account::load(tx)?;
+            if *account.verified.recovery() != phrase.recovery_key()?.verifying_key() {
+                return Err(Error::PhraseOfAnother);
+            }
+            tx.execute(
+                "INSERT OR IGNORE INTO backup (id, key, archive, begun_at) VALUES (1, ?1, ?2, ?3)",
+                params![Column(&phrase.backup_key()?), Column(&ArchiveId::make()?), Column(&now)],
+            )?;
+            write::all_is_due(tx)
+        })
+    }
+
+    /// Ends the backup; the relay drops what it has of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Network`] when the relay was not told: nothing has changed then.
+    pub async fn stop_backup(&self) -> Result<(), Error> {
+        let _alone = self.syncing.lock().await;
+        let account = self.read(Account::load)?;
+        for archive in self.relay.archives(&account).await?.archives {
+            self.relay.drop_archive(&account, archive.id).await?;
+        }
+        self.write(|tx| {
+            tx.execute_batch("DELETE FROM backup; DELETE FROM backup_part; DELETE FROM backup_due;")?;
+            Ok(())
+        })?;
+        self.empty_log()
+    }
+
+    /// The backup; none when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn backup(&self) -> Result<Option<BackupView>, Error> {
+        self.read(|connection| {
+            let view = connection
+                .query_row(
+                    "SELECT written_at, (SELECT count(*) FROM backup_due) FROM backup",
+                    [],
+                    |row| {
+                        let Column(written_at) = row.get(0)?;
+                        Ok(BackupView {
+                            written_at,
+                            due: row.get(1)?,
+                        })
+                    },
+                )
+                .optional()?;
+            Ok(view)
+        })
+    }
+}

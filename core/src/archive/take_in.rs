@@ -1,0 +1,205 @@
+//! The backup of an earlier phone on its way in, part by part; each is one transaction, which moves the place in the archive.
+
+use protocol::archive::{self, ArchiveKey, ArchivedMessage, DeletedMessage, Place, Record};
+use protocol::identity::VerifiedAccount;
+use protocol::sign::Signature;
+use protocol::{ArchiveId, Timestamp};
+use rusqlite::types::{FromSql as _, ValueRef};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::write;
+use crate::account::{Account, correspondent};
+use crate::clock;
+use crate::crash::crash_point;
+use crate::error::Error;
+use crate::mail::delivery::DeliveryState;
+use crate::mail::list::{self, Direction, NewMessage};
+use crate::mail::received;
+use crate::mime;
+use crate::session::Session;
+use crate::store::column::Column;
+
+/// How far an earlier phone's backup was taken in.
+struct Restoration {
+    key: ArchiveKey,
+    archive: Option<ArchiveId>,
+    next_part: u64,
+}
+
+impl Session {
+    /// Takes in what is left of an earlier phone's backup; how many messages came. Then this phone's own backup begins.
+    pub(crate) async fn take_in_backup(&self, account: &Account) -> Result<u32, Error> {
+        if self.read(load)?.is_none() {
+            return Ok(0);
+        }
+        let before = self.read(message_count)?;
+        // Nobody writes to them any more: they come one after the other, the oldest first.
+        let mut archives = self.relay.archives(account).await?.archives;
+        archives.reverse();
+        while let Some(restoration) = self.read(load)? {
+            let place = archives
+                .iter()
+                .position(|archive| Some(archive.id) == restoration.archive);
+            let mut left = archives.iter().skip(place.unwrap_or(0));
+            let (archive, number) = match left.next() {
+                None => {
+                    self.write(|tx| finish(tx, &restoration, self.relay.clock.now(), !archives.is_empty()))?;
+                    break;
+                }
+                Some(archive) if place.is_some() && restoration.next_part >= archive.parts => match left.next() {
+                    None => {
+                        self.write(|tx| finish(tx, &restoration, self.relay.clock.now(), true))?;
+                        break;
+                    }
+                    Some(next) => (next.id, 0),
+                },
+                Some(archive) if place.is_some() => (archive.id, restoration.next_part),
+                Some(archive) => (archive.id, 0),
+            };
+            let sealed = self.relay.part(account, archive, number).await?;
+            let part = archive::open(&restoration.key, archive, number, &sealed)?;
+            self.write(|tx| {
+                for record in &part.records {
+                    take_in(tx, account, record)?;
+                }
+                tx.execute(
+                    "UPDATE restoration SET archive = ?1, next_part = ?2",
+                    params![Column(&archive), number.saturating_add(1)],
+                )?;
+                Ok(())
+            })?;
+            crash_point!("backup-taken-in");
+        }
+        Ok(self.read(message_count)?.saturating_sub(before))
+    }
+}
+
+fn message_count(connection: &Connection) -> Result<u32, Error> {
+    Ok(connection.query_row("SELECT count(*) FROM message", [], |row| row.get(0))?)
+}
+
+/// All of it is here: this phone's own backup goes on, in an archive of its own.
+fn finish(tx: &Transaction<'_>, restoration: &Restoration, now: Timestamp, was_kept: bool) -> Result<(), Error> {
+    tx.execute("DELETE FROM restoration", [])?;
+    if was_kept {
+        tx.execute(
+            "INSERT OR IGNORE INTO backup (id, key, archive, begun_at) VALUES (1, ?1, ?2, ?3)",
+            params![Column(&restoration.key), Column(&ArchiveId::make()?), Column(&now)],
+        )?;
+        write::all_is_due(tx)?;
+    }
+    Ok(())
+}
+
+fn load(connection: &Connection) -> Result<Option<Restoration>, Error> {
+    let restoration = connection
+        .query_row("SELECT key, archive, next_part FROM restoration", [], |row| {
+            let (Column(key), Column(archive)) = (row.get(0)?, row.get(1)?);
+            Ok(Restoration {
+                key,
+                archive,
+                next_part: row.get(2)?,
+            })
+        })
+        .optional()?;
+    Ok(restoration)
+}
+
+/// Takes one record in. A later record of a message prevails.
+fn take_in(tx: &Transaction<'_>, account: &Account, record: &Record) -> Result<(), Error> {
+    match record {
+        Record::Message(message) => take_in_message(tx, account, message),
+        Record::Deleted(deleted) => delete(tx, account, deleted),
+        Record::Correspondent(kept) => {
+            // What this phone learnt itself is newer.
+            if let Ok(known) = VerifiedAccount::verify(&kept.identity, &kept.list)
+                && correspondent::pinned(tx, known.address())?.is_none()
+            {
+                correspondent::pin(tx, &known, &kept.identity, &kept.list)?;
+                tx.execute(
+                    "UPDATE correspondent SET verified_at = ?2 WHERE address = ?1",
+                    params![Column(known.address()), Column(&kept.verified_at)],
+                )?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn take_in_message(tx: &Transaction<'_>, account: &Account, message: &ArchivedMessage) -> Result<(), Error> {
+    tx.execute(
+        "DELETE FROM message WHERE sender = ?1 AND id = ?2",
+        params![Column(&message.sender), Column(&message.id)],
+    )?;
+    let direction = match message.place {
+        Place::Received => Direction::Received,
+        Place::Sent => Direction::Sent,
+        Place::Draft => Direction::Draft,
+    };
+    let letter = mime::parse(&message.content)
+        .unwrap_or_else(|_| received::unreadable(&message.sender, message.id, message.dated_at));
+    let rowid = list::insert(
+        tx,
+        &NewMessage {
+            id: message.id,
+            sender: &message.sender,
+            direction,
+            letter: &letter,
+            content: &message.content,
+            people: &letter.to.join(" "),
+            in_reply_to: received::answered(&letter),
+            statement: &message.statement,
+            signature: message.signature.as_ref().map_or(&[], Signature::as_bytes),
+            content_key: message.content_key.as_ref().map_or(&[][..], |key| key.as_bytes()),
+            header: &message.header,
+            dated_at: message.dated_at,
+        },
+    )?;
+    tx.execute(
+        "UPDATE message SET read_at = ?2, handled_at = ?3, archived_at = ?4 WHERE rowid = ?1",
+        params![
+            rowid,
+            Column(&message.read_at),
+            Column(&message.handled_at),
+            Column(&message.archived_at)
+        ],
+    )?;
+    for delivery in &message.deliveries {
+        // Whether it left after the last increment, only the recipient can tell.
+        let state = match DeliveryState::column_result(ValueRef::Integer(delivery.state.into())) {
+            Ok(DeliveryState::Queued) | Err(_) => DeliveryState::Unknown,
+            Ok(state) => state,
+        };
+        tx.execute(
+            "INSERT INTO delivery (message, address, state, state_at) VALUES (?1, ?2, ?3, ?4)",
+            params![rowid, Column(&delivery.address), state, Column(&delivery.at)],
+        )?;
+    }
+    if message.sender != account.address {
+        mark_seen(tx, message)?;
+    }
+    Ok(())
+}
+
+fn delete(tx: &Transaction<'_>, account: &Account, deleted: &DeletedMessage) -> Result<(), Error> {
+    tx.execute(
+        "DELETE FROM message WHERE sender = ?1 AND id = ?2",
+        params![Column(&deleted.sender), Column(&deleted.id)],
+    )?;
+    if deleted.sender != account.address {
+        tx.execute(
+            "INSERT OR IGNORE INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
+            params![Column(&deleted.sender), Column(&deleted.id), Column(&clock::now())],
+        )?;
+    }
+    Ok(())
+}
+
+/// It does not arrive again, neither from the relay nor wrapped anew.
+fn mark_seen(tx: &Transaction<'_>, message: &ArchivedMessage) -> Result<(), Error> {
+    tx.execute(
+        "INSERT OR IGNORE INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
+        params![Column(&message.sender), Column(&message.id), Column(&clock::now())],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! The backup on its way to the relay: what changed is gathered and sealed in one transaction, and sent until the relay has it.
+
+use protocol::archive::{
+    ArchiveKey, ArchivedCorrespondent, ArchivedDelivery, ArchivedMessage, DeletedMessage, Part, Place, Record,
+};
+use protocol::{Address, ArchiveId, MessageId, Timestamp, archive, cbor, limits};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use crate::account::Account;
+use crate::crash::crash_point;
+use crate::error::Error;
+use crate::mail::list::Direction;
+use crate::session::Session;
+use crate::store::column::Column;
+
+/// After this long the backup is written anew, so that what was deleted drops out, in days.
+const RENEW_DAYS: i64 = 30;
+/// Most records of one part.
+const RECORDS: u32 = 500;
+
+/// Where the backup stands.
+struct Backup {
+    key: ArchiveKey,
+    archive: ArchiveId,
+    next_part: u64,
+    begun_at: Timestamp,
+}
+
+impl Session {
+    /// Sends what the backup lacks, part by part. Nothing is done while an earlier phone's backup is still taken in.
+    pub(crate) async fn write_backup(&self, account: &Account) -> Result<(), Error> {
+        let now = self.relay.clock.now();
+        let mut has_written = self.send_parts(account).await?;
+        while self.write(|tx| seal_next(tx, now))? {
+            crash_point!("backup-sealed");
+            has_written |= self.send_parts(account).await?;
+        }
+        if has_written {
+            self.drop_others(account).await?;
+            self.write(|tx| {
+                tx.execute("UPDATE backup SET written_at = ?1", [Column(&now)])?;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Sends the parts that are sealed; whether there were any.
+    async fn send_parts(&self, account: &Account) -> Result<bool, Error> {
+        let mut any = false;
+        while let Some((archive, number, sealed)) = self.read(next_sealed)? {
+            self.relay.put_part(account, archive, number, sealed).await?;
+            crash_point!("backup-sent");
+            self.write(|tx| {
+                tx.execute(
+                    "DELETE FROM backup_part WHERE archive = ?1 AND number = ?2",
+                    params![Column(&archive), number],
+                )?;
+                Ok(())
+            })?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    /// Archives that this one replaces, now that the relay has all of it.
+    async fn drop_others(&self, account: &Account) -> Result<(), Error> {
+        let Some(backup) = self.read(load)? else { return Ok(()) };
+        for archive in self.relay.archives(account).await?.archives {
+            if archive.id != backup.archive {
+                self.relay.drop_archive(account, archive.id).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Everything is to be written: messages, and whose identity is pinned.
+pub(super) fn all_is_due(tx: &Transaction<'_>) -> Result<(), Error> {
+    tx.execute_batch(
+        "INSERT OR IGNORE INTO backup_due (address, id) SELECT sender, id FROM message;
+         INSERT OR IGNORE INTO backup_due (address) SELECT address FROM correspondent;",
+    )?;
+    Ok(())
+}
+
+/// Gathers and seals one part; whether there was anything to gather.
+fn seal_next(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, Error> {
+    let Some(mut backup) = load(tx)? else { return Ok(false) };
+    if backup.begun_at.plus_days(RENEW_DAYS) < now {
+        backup = begin_anew(tx, backup, now)?;
+    }
+    let due = due(tx)?;
+    if due.is_empty() {
+        return Ok(false);
+    }
+    let mut records = Vec::new();
+    let mut gathered = 0_usize;
+    for (address, id) in due {
+        tx.execute(
+            "DELETE FROM backup_due WHERE address = ?1 AND id = ?2",
+            params![Column(&address), Column(&id)],
+        )?;
+        let record = match id {
+            Some(id) => Some(message(tx, &address, id)?),
+            None => correspondent(tx, &address)?,
+        };
+        if let Some(record) = record {
+            gathered = gathered.saturating_add(size(&record));
+            records.push(record);
+        }
+        if gathered >= limits::ARCHIVE_GATHER_BYTES {
+            break;
+        }
+    }
+    let sealed = archive::seal(&backup.key, backup.archive, backup.next_part, &Part { records })?;
+    tx.execute(
+        "INSERT INTO backup_part (archive, number, sealed) VALUES (?1, ?2, ?3)",
+        params![Column(&backup.archive), backup.next_part, sealed],
+    )?;
+    tx.execute("UPDATE backup SET next_part = next_part + 1", [])?;
+    Ok(true)
+}
+
+/// A fresh archive; the relay drops the one before it when it has all of this one.
+fn begin_anew(tx: &Transaction<'_>, backup: Backup, now: Timestamp) -> Result<Backup, Error> {
+    let archive = ArchiveId::make()?;
+    tx.execute(
+        "UPDATE backup SET archive = ?1, next_part = 0, begun_at = ?2",
+        params![Column(&archive), Column(&now)],
+    )?;
+    all_is_due(tx)?;
+    Ok(Backup {
+        archive,
+        next_part: 0,
+        begun_at: now,
+        ..backup
+    })
+}
+
+fn load(connection: &Connection) -> Result<Option<Backup>, Error> {
+    let backup = connection
+        .query_row(
+            "SELECT key, archive, next_part, begun_at FROM backup WHERE NOT EXISTS (SELECT 1 FROM restoration)",
+            [],
+            |row| {
+                let (Column(key), Column(archive), Column(begun_at)) = (row.get(0)?, row.get(1)?, row.get(3)?);
+                Ok(Backup {
+                    key,
+                    archive,
+                    next_part: row.get(2)?,
+                    begun_at,
+                })
+            },
+        )
+        .optional()?;
+    Ok(backup)
+}
+
+fn next_sealed(connection: &Connection) -> Result<Option<(ArchiveId, u64, Vec<u8>)>, Error> {
+    let part = connection
+        .query_row(
+            "SELECT archive, number, sealed FROM backup_part ORDER BY number LIMIT 1",
+            [],
+            |row| {
+                let Column(archive) = row.get(0)?;
+                Ok((archive, row.get(1)?, row.get(2)?))
+            },
+        )
+        .optional()?;
+    Ok(part)
+}
+
+/// What is due, whom it is from or about.
+fn due(tx: &Transaction<'_>) -> Result<Vec<(Address, Option<MessageId>)>, Error> {
+    let mut select = tx.prepare_cached("SELECT address, id FROM backup_due LIMIT ?1")?;
+    let rows = select.query_map([RECORDS], |row| {
+        let (Column(address), Column(id)) = (row.get(0)?, row.get(1)?);
+        Ok((address, id))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A message as it stands; one that is gone was deleted.
+fn message(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<Record, Error> {
+    let found = tx
+        .query_row(
+            "SELECT rowid, direction, content, statement, signature, header, content_key, dated_at, read_at, handled_at,
+                    archived_at FROM message WHERE sender = ?1 AND id = ?2",
+            params![Column(sender), Column(&id)],
+            |row| {
+                let place = match row.get(1)? {
+                    Direction::Received => Place::Received,
+                    Direction::Sent => Place::Sent,
+                    Direction::Draft => Place::Draft,
+                };
+                let (Column(dated_at), Column(read_at)) = (row.get(7)?, row.get(8)?);
+                let (Column(handled_at), Column(archived_at)) = (row.get(9)?, row.get(10)?);
+                let (Column(signature), Column(content_key)) = (row.get(4)?, row.get(6)?);
+                let bytes = |column| row.get::<_, Vec<u8>>(column).map(Into::into);
+                let message = ArchivedMessage {
+                    id,
+                    sender: sender.clone(),
+                    place,
+                    content: bytes(2)?,
+                    statement: bytes(3)?,
+                    signature,
+                    header: bytes(5)?,
+                    content_key,
+                    dated_at,
+                    read_at,
+                    handled_at,
+                    archived_at,
+                    deliveries: Vec::new(),
+                };
+                Ok((row.get::<_, i64>(0)?, message))
+            },
+        )
+        .optional()?;
+    let Some((rowid, mut message)) = found else {
+        return Ok(Record::Deleted(DeletedMessage {
+            id,
+            sender: sender.clone(),
+        }));
+    };
+    let mut select =
+        tx.prepare_cached("SELECT address, state, state_at FROM delivery WHERE message = ?1 ORDER BY address")?;
+    let rows = select.query_map([rowid], |row| {
+        let (Column(address), Column(at)) = (row.get(0)?, row.get(2)?);
+        Ok(ArchivedDelivery {
+            address,
+            state: row.get(1)?,
+            at,
+        })
+    })?;
+    message.deliveries = rows.collect::<Result<_, _>>()?;
+    Ok(Record::Message(Box::new(message)))
+}
+
+fn correspondent(tx: &Transaction<'_>, address: &Address) -> Result<Option<Record>, Error> {
+    let found: Option<(Vec<u8>, Vec<u8>, Column<Option<Timestamp>>)> = tx
+        .query_row(
+            "SELECT identity, list, verified_at FROM correspondent WHERE address = ?1",
+            [Column(address)],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    let Some((identity, list, Column(verified_at))) = found else {
+        return Ok(None);
+    };
+    Ok(Some(Record::Correspondent(Box::new(ArchivedCorrespondent {
+        identity: cbor::decode(&identity)?,
+        list: cbor::decode(&list)?,
+        verified_at,
+    }))))
+}
+
+/// About what it takes in a part.
+fn size(record: &Record) -> usize {
+    match record {
+        Record::Message(message) => message.content.len().saturating_add(8 * 1024),
+        Record::Deleted(_) => 128,
+        Record::Correspondent(_) => 24 * 1024,
+    }
+}

@@ -1,0 +1,81 @@
+-- Schema 2: identities that follow others, and the backup.
+
+-- The signed word of the recovery key by which this phone took the account over; empty on a first phone.
+ALTER TABLE account ADD COLUMN succession BLOB NOT NULL DEFAULT x'';
+
+-- Fingerprints of the identities that this account had before: mail sealed to them is still its own.
+CREATE TABLE former_identity (
+    place       INTEGER PRIMARY KEY NOT NULL, -- the oldest first
+    fingerprint BLOB NOT NULL
+) STRICT;
+
+-- Signed device list of the identity in `changed`.
+ALTER TABLE correspondent ADD COLUMN changed_list BLOB NOT NULL DEFAULT x'';
+-- When two people compared the number of this identity.
+ALTER TABLE correspondent ADD COLUMN verified_at INTEGER NOT NULL DEFAULT 0;
+
+-- When it was last tried, and when its sender was asked for it.
+ALTER TABLE unopened ADD COLUMN tried_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE unopened ADD COLUMN asked_at INTEGER NOT NULL DEFAULT 0;
+
+-- The backup at the relay, while there is one.
+CREATE TABLE backup (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    key        BLOB NOT NULL,              -- made from the recovery phrase
+    archive    BLOB NOT NULL,
+    next_part  INTEGER NOT NULL DEFAULT 0,
+    begun_at   INTEGER NOT NULL,           -- by the relay's clock: after a month it is written anew
+    written_at INTEGER NOT NULL DEFAULT 0  -- when the relay last had all of it
+) STRICT;
+
+-- A sealed part until the relay has it.
+CREATE TABLE backup_part (
+    archive BLOB NOT NULL,
+    number  INTEGER NOT NULL,
+    sealed  BLOB NOT NULL,
+    PRIMARY KEY (archive, number)
+) STRICT, WITHOUT ROWID;
+
+-- What changed since the backup was written. An address alone stands for a correspondent.
+CREATE TABLE backup_due (
+    address TEXT NOT NULL,
+    id      BLOB NOT NULL DEFAULT x'',
+    PRIMARY KEY (address, id)
+) STRICT, WITHOUT ROWID;
+
+-- The backup of an earlier phone, while it is taken in: `next_part` of `archive` comes next.
+CREATE TABLE restoration (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    key       BLOB NOT NULL,
+    archive   BLOB NOT NULL DEFAULT x'',
+    next_part INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TRIGGER backup_message_inserted AFTER INSERT ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO backup_due (address, id) VALUES (new.sender, new.id);
+END;
+
+CREATE TRIGGER backup_message_updated AFTER UPDATE ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO backup_due (address, id) VALUES (new.sender, new.id);
+END;
+
+CREATE TRIGGER backup_message_deleted AFTER DELETE ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO backup_due (address, id) VALUES (old.sender, old.id);
+END;
+
+CREATE TRIGGER backup_delivery_inserted AFTER INSERT ON delivery WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO backup_due (address, id) SELECT sender, id FROM message WHERE rowid = new.message;
+END;
+
+CREATE TRIGGER backup_delivery_updated AFTER UPDATE ON delivery WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO backup_due (address, id) SELECT sender, id FROM message WHERE rowid = new.message;
+END;
+
+CREATE TRIGGER backup_correspondent_inserted AFTER INSERT ON correspondent WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO backup_due (address) VALUES (new.address);
+END;
+
+CREATE TRIGGER backup_correspondent_updated AFTER UPDATE OF fingerprint, verified_at ON correspondent
+WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT OR IGNORE INTO backup_due (address) VALUES (new.address);
+END;
