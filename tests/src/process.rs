@@ -124,6 +124,9 @@ impl Outside {
     }
 
     fn prepare(&self, command: &mut Command, who: &str, words: &[&str], crash_at: Option<&str>) {
+        // Who recovers an account types in the phrase that its enrolment showed.
+        let account = words.get(1).filter(|_| words[0] == "recover").unwrap_or(&who);
+        let phrase = self.folder.path().join(format!("{account}.phrase"));
         let code = self.folder.path().join(format!("{who}.code"));
         if words[0] == "enrol" && !code.exists() {
             std::fs::write(&code, self.code(who)).unwrap();
@@ -134,6 +137,7 @@ impl Outside {
             .env("PLI_STEPS_SERVER", self.line.url())
             .env("PLI_STEPS_CA", self.line.ca())
             .env("PLI_STEPS_CODE_FILE", code)
+            .env("PLI_STEPS_PHRASE_FILE", phrase)
             .env(CLOCK_AHEAD, self.clock_ahead_days.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

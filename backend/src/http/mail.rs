@@ -59,6 +59,7 @@ pub(super) async fn rewrap(
     app.storage()
         .write(move |connection, effects| deposits::rewrap(connection, effects, arrival, Timestamp::now()))
         .await?;
+    crash_point!("rewrap-unanswered");
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -18,6 +18,7 @@ use super::{OutboxKind, SyncReport};
 use crate::account::Account;
 use crate::account::correspondent::Known;
 use crate::clock;
+use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::mail::list::Direction;
 use crate::session::Session;
@@ -158,6 +159,7 @@ impl Session {
             payload: payload.into(),
         });
         self.relay.rewrap(account, deposit).await?;
+        crash_point!("rewrap-answered");
         self.write(|tx| row.remove(tx))
     }
 

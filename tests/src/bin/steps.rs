@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use backend::{Relay, RelayConfig, Tls};
 use pli_core::keystore::KeyPlace;
-use pli_core::{Config, Draft, Error, Folder, Patience, Session};
+use pli_core::{Config, Draft, Error, Folder, Patience, RecoveryPhrase, Session};
 use protocol::Address;
 
 /// What went wrong, to be read by a person.
@@ -68,11 +68,21 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
         ["enrol", address] => {
             let code = std::fs::read_to_string(variable("PLI_STEPS_CODE_FILE")?)?;
             match phone.enrol(&address.parse::<Address>()?, &code).await {
-                Ok(_) | Err(Error::AlreadyEnrolled) => {}
+                Ok(phrase) => std::fs::write(variable("PLI_STEPS_PHRASE_FILE")?, phrase.words())?,
+                Err(Error::AlreadyEnrolled) => {}
                 Err(error) => return Err(error.into()),
             }
             phone.phrase_shown()?;
         }
+        ["back-up"] => phone.start_backup(&phrase()?)?,
+        ["recover", address] => match phone.recover(&address.parse::<Address>()?, &phrase()?).await {
+            Ok(()) | Err(Error::AlreadyEnrolled) => {}
+            Err(error) => return Err(error.into()),
+        },
+        ["learn-of-removal"] => match phone.sync().await {
+            Err(Error::DeviceRemoved | Error::NotEnrolled) => {}
+            outcome => return Err(format!("{outcome:?}").into()),
+        },
         ["send", to, subject, size] => {
             if find(&phone, Folder::Sent, subject)?.is_none() {
                 let draft = Draft {
@@ -106,6 +116,12 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
     }
     phone.close();
     Ok(())
+}
+
+/// The phrase that the enrolment showed, as a person types it in.
+fn phrase() -> Result<RecoveryPhrase, Failure> {
+    let words = std::fs::read_to_string(variable("PLI_STEPS_PHRASE_FILE")?)?;
+    Ok(RecoveryPhrase::parse(&words)?)
 }
 
 fn received(phone: &Session, subject: &str) -> Result<i64, Failure> {
