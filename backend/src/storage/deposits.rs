@@ -318,7 +318,9 @@ fn devices_of_wraps(
         let Some((row, ..)) = devices.into_iter().find(|(_, id, _)| *id == wrap.device) else {
             return refuse(Code::DevicesChanged, "a wrap is for no device");
         };
-        targets.insert(row, (wrap.device, place));
+        if targets.insert(row, (wrap.device, place)).is_some() {
+            return refuse(Code::Malformed, "two wraps for one device");
+        }
     }
     if targets.is_empty() {
         return refuse(Code::Malformed, "no wrap");

@@ -35,6 +35,8 @@ fn its_limits_are_those_of_the_code() {
     let Limits {
         activation,
         enrolments,
+        identities,
+        archives,
         challenges,
         tokens,
         keys,
@@ -43,7 +45,9 @@ fn its_limits_are_those_of_the_code() {
         connections,
         head_seconds,
     } = Limits::default();
-    for limit in [activation, enrolments, challenges, tokens, keys, deposits, directory] {
+    for limit in [
+        activation, enrolments, identities, archives, challenges, tokens, keys, deposits, directory,
+    ] {
         let failing = match limit.failing {
             Failing::Closed => "closed",
             Failing::Open => "open",

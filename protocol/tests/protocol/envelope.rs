@@ -4,7 +4,9 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use protocol::cbor::{self, Format};
 use protocol::chunked::{self, ContentKey};
-use protocol::envelope::{self, Class, Deposit, EnvelopeError, Header, Kind, Message, Sender, Wrap};
+use protocol::envelope::{
+    self, Class, Deposit, EnvelopeError, Header, Kind, Message, Opened, SealedEnvelope, Sender, Wrap,
+};
 use protocol::identity::{Signed, VerifiedAccount};
 use protocol::padding;
 use protocol::prekey::PrekeyId;
@@ -14,7 +16,7 @@ use protocol::statement::{StatedRecipient, Statement};
 use protocol::{Digest, MessageId, Recipients};
 use serde_json::{Value, json};
 
-use crate::identity::predecessor;
+use crate::identity::{following, predecessor, second};
 use crate::people::{NOW, Person, digest, prekey_secret, signing_key};
 use crate::vectors::{
     agree, array, bytes, check_refusals, common_refusals, hex, name_of, refused, taken, text, too_large,
@@ -59,40 +61,68 @@ fn envelopes_are_those_of_the_page() {
 
 #[test]
 fn what_was_sealed_for_an_earlier_identity_is_taken_by_the_reader_that_follows_it_alone() {
-    let (jean, lea) = (Person::jean(), Person::lea());
-    let line = [predecessor()];
-    let sealed_for = |identity| {
-        let sender = Sender {
-            address: &jean.address,
-            device: jean.device(),
-            key: &jean.device_key,
-            list_version: jean.account.list_version(),
-            list_digest: jean.account.list_digest(),
-        };
-        let recipients = vec![StatedRecipient {
-            address: lea.address.clone(),
-            identity,
-        }];
-        envelope::seal(sender, MessageId::make().unwrap(), Kind::Mail, recipients, CONTENT, NOW).unwrap()
-    };
-    let opened_by = |reader: &Person, sealed: &envelope::SealedEnvelope| {
-        let secret = prekey_secret(0x43);
-        let wrap = Wrap::make(&sealed.key, &sealed.header, &reader.prekey(&secret, 2, None)).unwrap();
-        envelope::open(&sealed.header, &wrap, &sealed.payload, &secret).unwrap()
-    };
-    let follows = |pinned: &Digest| lea.account.follows(pinned, &line).is_ok();
-    let earlier = sealed_for(line[0].identity.digest());
-    let message = opened_by(&lea, &earlier).verify_wrapped_again(&jean.account, &lea.account, follows);
+    let (jean, lea) = (Person::jean(), following());
+    let earlier = second().account.fingerprint();
+    let to_earlier = sealed(&jean, &lea, earlier);
+    let own = [earlier, lea.account.fingerprint()];
+    let message = opened_by(&lea, &to_earlier).verify(&jean.account, &lea.address, &own);
     assert_eq!(message.unwrap().content, CONTENT);
-    let never = opened_by(&lea, &earlier).verify(&jean.account, &lea.account);
+    let never = opened_by(&lea, &to_earlier).verify(&jean.account, &lea.address, &own[1..]);
     assert_eq!(never.unwrap_err(), EnvelopeError::Recipient);
-    let strange = opened_by(&lea, &sealed_for(digest(0x10)));
-    let strange = strange.verify_wrapped_again(&jean.account, &lea.account, follows);
+    let strange = opened_by(&lea, &sealed(&jean, &lea, digest(0x10)));
+    let strange = strange.verify(&jean.account, &lea.address, &own);
     assert_eq!(strange.unwrap_err(), EnvelopeError::Recipient);
     // Somebody else whom the statement does not name, whatever identity they had.
     let anne = Person::new("anne.roux@medical28.apicrypt.org", 0x30);
-    let other = opened_by(&anne, &earlier).verify_wrapped_again(&jean.account, &anne.account, |_| true);
+    let other = opened_by(&anne, &to_earlier).verify(&jean.account, &anne.address, &own);
     assert_eq!(other.unwrap_err(), EnvelopeError::Recipient);
+}
+
+#[test]
+fn what_a_device_of_an_earlier_identity_signed_is_that_ones_alone() {
+    let (jean, newest, before) = (Person::jean(), following(), second());
+    let from_before = sealed(&before, &jean, jean.account.fingerprint());
+    let own = [jean.account.fingerprint()];
+    let line = newest.account.line(&[predecessor()]);
+    let message = opened_by(&jean, &from_before).verify(&line[0], &jean.address, &own);
+    assert_eq!(message.unwrap().content, CONTENT);
+    let by_newest = opened_by(&jean, &from_before).verify(&newest.account, &jean.address, &own);
+    assert_eq!(by_newest.unwrap_err(), EnvelopeError::Signature);
+}
+
+#[test]
+fn a_payload_made_again_opens_under_the_same_header_and_key() {
+    let (jean, lea) = (Person::jean(), Person::lea());
+    let mut again = sealed(&jean, &lea, lea.account.fingerprint());
+    let signed = (again.statement.as_slice(), again.signature.clone());
+    let payload = envelope::seal_again(&again.header, &again.key, Kind::Mail, signed, CONTENT).unwrap();
+    assert_ne!(payload, again.payload, "the salt is a fresh one");
+    again.payload = payload;
+    let own = [lea.account.fingerprint()];
+    let message = opened_by(&lea, &again).verify(&jean.account, &lea.address, &own);
+    assert_eq!(message.unwrap().content, CONTENT);
+}
+
+/// Mail from one to the other, under an identity that the other has or had.
+fn sealed(from: &Person, to: &Person, identity: Digest) -> SealedEnvelope {
+    let sender = Sender {
+        address: &from.address,
+        device: from.device(),
+        key: &from.device_key,
+        list_version: from.account.list_version(),
+        list_digest: from.account.list_digest(),
+    };
+    let recipients = vec![StatedRecipient {
+        address: to.address.clone(),
+        identity,
+    }];
+    envelope::seal(sender, MessageId::make().unwrap(), Kind::Mail, recipients, CONTENT, NOW).unwrap()
+}
+
+fn opened_by(reader: &Person, sealed: &SealedEnvelope) -> Opened {
+    let secret = prekey_secret(0x43);
+    let wrap = Wrap::make(&sealed.key, &sealed.header, &reader.prekey(&secret, 2, None)).unwrap();
+    envelope::open(&sealed.header, &wrap, &sealed.payload, &secret).unwrap()
 }
 
 fn derived() -> Value {

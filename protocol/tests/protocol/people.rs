@@ -24,6 +24,11 @@ pub(crate) struct Person {
 impl Person {
     /// The person whose identity key is of 64 bytes `number`, the device's of `number + 1`, the recovery key's of `number + 2`.
     pub(crate) fn new(address: &str, number: u8) -> Self {
+        Self::following(address, number, None)
+    }
+
+    /// As [`Person::new`], with an identity that says it follows another one.
+    pub(crate) fn following(address: &str, number: u8, follows: Option<Digest>) -> Self {
         let address: Address = address.parse().unwrap();
         let identity_key = signing_key(number);
         let device_key = signing_key(number + 1);
@@ -33,7 +38,7 @@ impl Person {
                 key: identity_key.verifying_key(),
                 recovery: signing_key(number + 2).verifying_key(),
                 created_at: NOW,
-                follows: None,
+                follows,
             },
             &identity_key,
         );

@@ -10,7 +10,7 @@ use protocol::sign::Purpose;
 use protocol::{Digest, FormatError, Timestamp};
 use serde_json::{Value, json};
 
-use crate::identity::predecessor;
+use crate::identity::{following, predecessor};
 use crate::people::{NOW, Person, prekey_secret, signed};
 use crate::vectors::{agree, bytes, check_refusals, common_refusals, hex, name_of, taken, text};
 
@@ -30,10 +30,11 @@ fn prekeys_are_those_of_the_page() {
             predecessors: Vec::new(),
         }],
     };
+    let newest = following();
     let followed = KeysAnswer {
         accounts: vec![AccountKeys {
-            identity: lea.identity.clone(),
-            list: lea.list.clone(),
+            identity: newest.identity.clone(),
+            list: newest.list.clone(),
             prekeys: Vec::new(),
             predecessors: vec![predecessor()],
         }],

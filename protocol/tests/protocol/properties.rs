@@ -269,5 +269,5 @@ fn open(header: &[u8], wrap: &[u8], payload: &[u8], secret: &PrekeySecret) -> Re
     let wrap: Wrap = cbor::decode(wrap)?;
     let reader = RECIPIENTS.iter().find(|recipient| recipient.address == wrap.address);
     let reader = reader.map_or(&SENDER.account, |reader| &reader.account);
-    envelope::open(header, &wrap, payload, secret)?.verify(&SENDER.account, reader)
+    envelope::open(header, &wrap, payload, secret)?.verify(&SENDER.account, reader.address(), &[reader.fingerprint()])
 }

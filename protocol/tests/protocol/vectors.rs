@@ -10,7 +10,7 @@ use protocol::api::{Challenge, Enrolment, KeysAnswer};
 use protocol::archive::Part;
 use protocol::cbor::{self, Format};
 use protocol::envelope::{Deposit, EnvelopeError, Header, Wrap};
-use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, Succession};
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Predecessor, Signed, Succession};
 use protocol::prekey::{BatchRoot, BatchUpload};
 use protocol::receipt::Receipts;
 use protocol::rewrap::RewrapRequest;
@@ -150,7 +150,7 @@ pub(crate) fn read(format: &str, bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
 type Read = fn(&[u8]) -> Result<Vec<u8>, FormatError>;
 
 /// Every binary format, by the name it has in the vectors.
-pub(crate) const FORMATS: [(&str, Read); 24] = [
+pub(crate) const FORMATS: [(&str, Read); 25] = [
     ("archive part", again::<Part>),
     ("batch root", again::<BatchRoot>),
     ("challenge", again::<Challenge>),
@@ -165,6 +165,7 @@ pub(crate) const FORMATS: [(&str, Read); 24] = [
     }),
     ("identity", again::<Identity>),
     ("keys", again::<KeysAnswer>),
+    ("predecessor", again::<Predecessor>),
     ("receipts", again::<Receipts>),
     ("rewrap request", again::<RewrapRequest>),
     ("sequence page", again::<SequencePage>),
