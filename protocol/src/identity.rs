@@ -443,16 +443,16 @@ mod tests {
             &Identity {
                 address: address.clone(),
                 key: identity_key.verifying_key(),
-                recovery: key(byte + 100).verifying_key(),
+                recovery: key(byte.wrapping_add(100)).verifying_key(),
                 created_at,
-                follows: follows.map(|byte| fingerprint(byte)),
+                follows: follows.map(fingerprint),
             },
             &identity_key,
         );
         let certificate = DeviceCertificate {
             address: address.clone(),
             identity: identity.digest(),
-            key: key(byte + 50).verifying_key(),
+            key: key(byte.wrapping_add(50)).verifying_key(),
             created_at,
         };
         let list = DeviceList {
@@ -467,7 +467,7 @@ mod tests {
 
     /// Each identity follows the one before it; the first follows none.
     fn chained(byte: u8) -> (Signed<Identity>, Signed<DeviceList>) {
-        generation(byte, (byte > 1).then(|| byte - 1))
+        generation(byte, byte.checked_sub(1).filter(|before| *before > 0))
     }
 
     fn fingerprint(byte: u8) -> Digest {
@@ -506,7 +506,7 @@ mod tests {
         let (first, second) = (step(1, two, 101), step(2, three, 102));
         assert_eq!(line(&[first.clone(), second.clone()]), [two, one]);
         assert_eq!(line(&[second.clone(), first.clone()]), [two, one]);
-        assert_eq!(line(&[first.clone()]), [], "a step left out");
+        assert_eq!(line(std::slice::from_ref(&first)), [], "a step left out");
         for (what, broken) in [
             ("signed by the identity's own key", step(2, three, 2)),
             ("signed by the new recovery key", step(2, three, 103)),

@@ -25,17 +25,17 @@ pub(super) fn append(
     body: &EntryBody,
     deposit: i64,
 ) -> Result<(), StorageError> {
-    append_encoded(connection, effects, (device, id), cbor::encode(body), deposit)
+    append_encoded(connection, effects, (device, id), &cbor::encode(body), deposit)
 }
 
 fn append_encoded(
     connection: &Connection,
     effects: &mut Effects,
     (device, id): (i64, DeviceId),
-    body: Vec<u8>,
+    body: &[u8],
     deposit: i64,
 ) -> Result<(), StorageError> {
-    let digest = Digest::of(&[&body]);
+    let digest = Digest::of(&[body]);
     let head = connection
         .prepare_cached("SELECT head_number, head_hash FROM device WHERE id = ?1")?
         .query_row([device], |row| Ok(cursor(row.get(0)?, row.get(1)?)))?;
@@ -88,7 +88,7 @@ pub(super) fn move_all(
             .query_map([device], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
         for (body, deposit) in waiting {
-            append_encoded(connection, effects, to, body, deposit)?;
+            append_encoded(connection, effects, to, &body, deposit)?;
         }
         connection
             .prepare_cached("DELETE FROM sequence_entry WHERE device = ?1")?

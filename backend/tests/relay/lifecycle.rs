@@ -107,7 +107,8 @@ async fn a_folder_of_an_earlier_release_is_brought_up_to_date_and_one_of_a_later
     let TestRelay { running, data, .. } = relay;
     running.stop().await.unwrap();
     let database = rusqlite::Connection::open(data.path().join("relay.db")).unwrap();
-    let as_before = "DROP TABLE withdrawal; ALTER TABLE payload DROP COLUMN size_bytes; PRAGMA user_version = 1";
+    let as_before = "DROP TABLE predecessor; DROP TABLE archive_part;
+        DROP TABLE withdrawal; ALTER TABLE payload DROP COLUMN size_bytes; PRAGMA user_version = 1";
     database.execute_batch(as_before).unwrap();
     drop(database);
 

@@ -17,6 +17,7 @@ mod lifecycle;
 mod logs;
 mod page;
 mod prekeys;
+mod rewraps;
 mod sequence;
 mod stream;
 mod support;

@@ -19,7 +19,7 @@ use crate::store::column::Column;
 pub(crate) enum Known {
     /// The identity is the pinned one or follows it, as it follows `former`; prekeys as they were asked for.
     Trusted {
-        account: VerifiedAccount,
+        account: Box<VerifiedAccount>,
         former: Vec<VerifiedAccount>,
         prekeys: Vec<VerifiedPrekey>,
     },
@@ -84,19 +84,18 @@ impl Session {
 fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, now: Timestamp) -> Result<Known, Error> {
     let former = account.line(&keys.predecessors);
     match pinned(tx, account.address())? {
+        // Only the recovery key of the pinned identity names one that is followed without asking.
+        Some(pinned) if former.iter().any(|before| before.fingerprint() == pinned.fingerprint()) => {}
         Some(pinned) if pinned.fingerprint() != account.fingerprint() => {
-            // Only the recovery key of the pinned identity names one that is followed without asking.
-            if !former.iter().any(|before| before.fingerprint() == pinned.fingerprint()) {
-                tx.execute(
-                    "UPDATE correspondent SET changed = ?2, changed_list = ?3 WHERE address = ?1",
-                    params![
-                        Column(account.address()),
-                        cbor::encode(&keys.identity),
-                        cbor::encode(&keys.list)
-                    ],
-                )?;
-                return Ok(Known::Changed);
-            }
+            tx.execute(
+                "UPDATE correspondent SET changed = ?2, changed_list = ?3 WHERE address = ?1",
+                params![
+                    Column(account.address()),
+                    cbor::encode(&keys.identity),
+                    cbor::encode(&keys.list)
+                ],
+            )?;
+            return Ok(Known::Changed);
         }
         Some(pinned) if pinned.list_version() > account.list_version() => {
             return Ok(Known::Unverified(KeysError::RelayBehind));
@@ -120,7 +119,7 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
     }
     // A device without one was away until its batch ended: the relay says who is not reached for that.
     Ok(Known::Trusted {
-        account,
+        account: Box::new(account),
         former,
         prekeys,
     })

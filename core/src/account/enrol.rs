@@ -116,16 +116,14 @@ impl Session {
                 .prepare_cached("SELECT 1 FROM account WHERE succession <> x''")?
                 .exists([])?;
             let pending = Row::load(tx)?.map(Row::account).transpose()?;
-            let phrase = match pending.filter(|account| account.address == *address && !is_recovery) {
-                Some(account) => {
-                    resume(tx, &account, &server, now)?;
-                    pending_phrase(tx)?.ok_or(StoreError::Corrupt)?
-                }
-                None => {
-                    let phrase = RecoveryPhrase::make()?;
-                    prepare(tx, address, &server, now, &phrase, None)?;
-                    phrase
-                }
+            let pending = pending.filter(|account| account.address == *address && !is_recovery);
+            let phrase = if let Some(account) = pending {
+                resume(tx, &account, &server, now)?;
+                pending_phrase(tx)?.ok_or(StoreError::Corrupt)?
+            } else {
+                let phrase = RecoveryPhrase::make()?;
+                prepare(tx, address, &server, now, &phrase, None)?;
+                phrase
             };
             Ok((request(tx, code)?, phrase))
         })?;

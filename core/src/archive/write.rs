@@ -238,14 +238,17 @@ fn message(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<Reco
 }
 
 fn correspondent(tx: &Transaction<'_>, address: &Address) -> Result<Option<Record>, Error> {
-    let found: Option<(Vec<u8>, Vec<u8>, Column<Option<Timestamp>>)> = tx
+    let found = tx
         .query_row(
             "SELECT identity, list, verified_at FROM correspondent WHERE address = ?1",
             [Column(address)],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| {
+                let Column(verified_at) = row.get(2)?;
+                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?, verified_at))
+            },
         )
         .optional()?;
-    let Some((identity, list, Column(verified_at))) = found else {
+    let Some((identity, list, verified_at)) = found else {
         return Ok(None);
     };
     Ok(Some(Record::Correspondent(Box::new(ArchivedCorrespondent {

@@ -148,7 +148,7 @@ impl Session {
         for address in &recipients {
             match known.remove(address) {
                 Some(Known::Trusted { account, prekeys, .. }) => {
-                    audience.accounts.push(account);
+                    audience.accounts.push(*account);
                     audience.prekeys.extend(prekeys);
                 }
                 Some(Known::Changed) => return Err(KeysError::IdentityChanged.into()),

@@ -197,7 +197,7 @@ impl Session {
                 senders.insert(
                     from.clone(),
                     Known::Trusted {
-                        account: account.verified.clone(),
+                        account: Box::new(account.verified.clone()),
                         former: Vec::new(),
                         prekeys: Vec::new(),
                     },
@@ -211,7 +211,7 @@ impl Session {
                     senders.insert(
                         from.clone(),
                         Known::Trusted {
-                            account: known,
+                            account: Box::new(known),
                             former: Vec::new(),
                             prekeys: Vec::new(),
                         },

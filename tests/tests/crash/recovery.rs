@@ -86,12 +86,12 @@ async fn a_relay_that_ends_while_a_phone_is_recovered_goes_on() {
     let recovering = [("enrolment-unanswered", RECOVER)];
     join_all(ends(RELAY_STEPS).chain(recovering).map(async |(step, command)| {
         let mut outside = Outside::open(PROGRAM);
-        for at in 0..STORY.len() {
+        for (at, told) in STORY.iter().enumerate() {
             if at == command {
                 outside.stop_relay();
                 outside.start_relay(Some(step));
                 run(&outside, at, None).await;
-                assert!(outside.relay_crashed(), "{step} is not reached by {:?}", STORY[at]);
+                assert!(outside.relay_crashed(), "{step} is not reached by {told:?}");
                 outside.start_relay(None);
             }
             run(&outside, at, None).await.well();
