@@ -6,11 +6,7 @@ use protocol::sequence::Cursor;
 use protocol::{Code, cbor};
 use reqwest::{Method, Response, StatusCode};
 
-use crate::support::{Phone, TestRelay, after, problem_of};
-
-const LEA: &str = "lea.petit@medical28.apicrypt.org";
-const PAUL: &str = "paul.roux@medical28.apicrypt.org";
-const ANNE: &str = "anne.roux@medical28.apicrypt.org";
+use super::support::{LEA, PAUL, Phone, TestRelay, ZOE, after, problem_of};
 
 async fn rewrap(relay: &TestRelay, phone: &Phone, deposit: &Deposit) -> Response {
     relay
@@ -25,7 +21,7 @@ async fn rewrap(relay: &TestRelay, phone: &Phone, deposit: &Deposit) -> Response
 #[tokio::test]
 async fn an_envelope_comes_again_without_notices_for_its_recipients_devices_alone() {
     let relay = TestRelay::start().await;
-    let (lea, paul, anne) = (relay.enrol(LEA).await, relay.enrol(PAUL).await, relay.enrol(ANNE).await);
+    let (lea, paul, zoe) = (relay.enrol(LEA).await, relay.enrol(PAUL).await, relay.enrol(ZOE).await);
     let deposit = relay.seal(&lea, &[PAUL], b"bonjour").await;
     for _ in 0..2 {
         let answer = rewrap(&relay, &lea, &deposit).await;
@@ -43,19 +39,19 @@ async fn an_envelope_comes_again_without_notices_for_its_recipients_devices_alon
         edit(&mut deposit);
         deposit
     };
-    let to_anne = relay.seal(&lea, &[ANNE], b"autre").await.wraps;
+    let to_zoe = relay.seal(&lea, &[ZOE], b"autre").await.wraps;
     for (what, phone, deposit, code) in [
         ("of another sender", &paul, deposit.clone(), Code::NotYours),
         (
             "for nobody of the header",
             &lea,
-            edited(&|deposit| deposit.wraps.clone_from(&to_anne)),
+            edited(&|deposit| deposit.wraps.clone_from(&to_zoe)),
             Code::NotYours,
         ),
         (
             "for no device of the recipient",
             &lea,
-            edited(&|deposit| deposit.wraps[0].device = anne.device),
+            edited(&|deposit| deposit.wraps[0].device = zoe.device),
             Code::DevicesChanged,
         ),
         (
