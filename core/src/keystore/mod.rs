@@ -124,7 +124,7 @@ pub(crate) fn erase(folder: &Path, place: &KeyPlace) -> Result<(), StoreError> {
         Err(StoreError::Exists) | Ok(()) => {}
         Err(error) => return Err(error),
     }
-    crash_point!("erasing");
+    crash_point!("erasing-begun");
     finish_erasing(folder, place)
 }
 

@@ -42,7 +42,7 @@ pub(crate) const STEPS: &[(&str, &[usize])] = &[
     ("backup-sealed", &[WRITE, RESTORE]),
     ("backup-sent", &[WRITE, RESTORE]),
     ("backup-taken-in", &[RESTORE]),
-    ("erasing", &[REMOVAL]),
+    ("erasing-begun", &[REMOVAL]),
     ("key-erased", &[REMOVAL]),
     ("recovery-accepted", &[RECOVER]),
     ("recovery-stored", &[RECOVER]),
