@@ -60,9 +60,17 @@ pub(crate) enum Command {
     Admin(Admin),
     #[command(about = say("Enrol this phone for an address", "Inscrire ce téléphone pour une adresse"), after_help = examples(&[
         "pli enrol jean.martin@medical28.apicrypt.org --server https://127.0.0.1:8443 --ca relay/ca.pem --home jean",
-        "pli enrol jean.martin@medical28.apicrypt.org --server https://relay.example --code-file code.txt",
+        "pli enrol jean.martin@medical28.apicrypt.org --server https://relay.example --code-file code.txt --backup",
     ]))]
     Enrol(Enrol),
+    #[command(about = say(
+        "Keep a backup, or go on on a new phone with the recovery phrase",
+        "Garder une sauvegarde, ou reprendre sur un nouveau téléphone avec la phrase de secours"
+    ), after_help = examples(&[
+        "pli recovery backup",
+        "pli recovery restore jean.martin@medical28.apicrypt.org --server https://relay.example",
+    ]))]
+    Recovery(Recovery),
     #[command(about = say("Write, read and file mail", "Écrire, lire et classer le courrier"), after_help = examples(&[
         "pli mail list",
         "pli mail show 3",
@@ -73,6 +81,7 @@ pub(crate) enum Command {
         "pli directory find martin",
         "pli directory find \"le goff\" --town Chartres --json",
         "pli directory show jean.martin@medical28.apicrypt.org",
+        "pli directory verify jean.martin@medical28.apicrypt.org",
     ]))]
     Directory(Directory),
     #[command(about = say(
@@ -176,6 +185,27 @@ pub(crate) struct Phone {
 pub(crate) struct Enrol {
     #[arg(value_name = "ADDRESS", help = say("Your address", "Votre adresse"))]
     pub(crate) address: Address,
+    #[command(flatten)]
+    pub(crate) relay: RelayName,
+    #[arg(long, value_name = "FILE", help = say(
+        "File that holds the activation code [default: asked for, or read from standard input]",
+        "Fichier qui contient le code d'activation [par défaut : demandé, ou lu sur l'entrée standard]"
+    ))]
+    pub(crate) code_file: Option<PathBuf>,
+    #[arg(long, conflicts_with = "no_backup", help = say(
+        "Keep a sealed backup at the relay; with the phrase it opens everything [default: asked for, else none]",
+        "Garder une sauvegarde scellée au relais ; avec la phrase elle ouvre tout [par défaut : demandé, sinon aucune]"
+    ))]
+    pub(crate) backup: bool,
+    #[arg(long, help = say("Keep no backup", "Ne pas garder de sauvegarde"))]
+    pub(crate) no_backup: bool,
+    #[command(flatten)]
+    pub(crate) phone: Phone,
+}
+
+/// Which relay, and how it is known.
+#[derive(Args)]
+pub(crate) struct RelayName {
     #[arg(long, value_name = "URL", help = say("The relay, https://…", "Le relais, https://…"))]
     pub(crate) server: String,
     #[arg(long, value_name = "FILE", help = say(
@@ -183,13 +213,61 @@ pub(crate) struct Enrol {
         "Autorité dont relève le certificat du relais (PEM) [par défaut : celles du système]"
     ))]
     pub(crate) ca: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", help = say(
-        "File that holds the activation code [default: asked for, or read from standard input]",
-        "Fichier qui contient le code d'activation [par défaut : demandé, ou lu sur l'entrée standard]"
-    ))]
-    pub(crate) code_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) phone: Phone,
+}
+
+/// `pli recovery`.
+#[derive(Args)]
+pub(crate) struct Recovery {
+    #[command(subcommand)]
+    pub(crate) command: RecoveryCommand,
+}
+
+/// `pli recovery …`.
+#[derive(Subcommand)]
+pub(crate) enum RecoveryCommand {
+    #[command(about = say(
+        "Say what the backup holds; begin it, or end it",
+        "Dire où en est la sauvegarde ; la commencer, ou l'arrêter"
+    ), after_help = examples(&[
+        "pli recovery backup",
+        "pli recovery backup --on",
+        "pli recovery backup --off --json",
+    ]))]
+    Backup {
+        #[arg(long, conflicts_with = "off", help = say(
+            "Keep a sealed backup at the relay; asks for the recovery phrase, which opens it",
+            "Garder une sauvegarde scellée au relais ; demande la phrase de secours, qui l'ouvre"
+        ))]
+        on: bool,
+        #[arg(long, help = say("End it; the relay drops what it has", "L'arrêter ; le relais supprime ce qu'il en a"))]
+        off: bool,
+        #[arg(long, value_name = "FILE", requires = "on", help = phrase_file())]
+        phrase_file: Option<PathBuf>,
+        #[command(flatten)]
+        phone: Phone,
+    },
+    #[command(about = say(
+        "Show the recovery phrase, if it was not shown yet",
+        "Afficher la phrase de secours, si elle ne l'a pas encore été"
+    ), after_help = examples(&["pli recovery phrase"]))]
+    Phrase(Phone),
+    #[command(about = say(
+        "Take your address over on this new phone; the earlier one is no device of it any more",
+        "Reprendre votre adresse sur ce nouveau téléphone ; l'ancien n'en est plus un appareil"
+    ), after_help = examples(&[
+        "pli recovery restore jean.martin@medical28.apicrypt.org --server https://relay.example",
+        "pli recovery restore jean.martin@medical28.apicrypt.org --server https://127.0.0.1:8443 --ca relay/ca.pem --home jean",
+    ]))]
+    Restore {
+        #[arg(value_name = "ADDRESS", help = say("Your address", "Votre adresse"))]
+        address: Address,
+        #[command(flatten)]
+        relay: RelayName,
+        #[arg(long, value_name = "FILE", help = phrase_file())]
+        phrase_file: Option<PathBuf>,
+        #[command(flatten)]
+        phone: Phone,
+    },
 }
 
 /// `pli mail`.
@@ -405,6 +483,36 @@ pub(crate) enum DirectoryCommand {
         #[command(flatten)]
         phone: Phone,
     },
+    #[command(about = say(
+        "Compare a number with a correspondent, and keep that it was the same",
+        "Comparer un numéro avec un correspondant, et retenir qu'il était le même"
+    ), after_help = examples(&[
+        "pli directory verify jean.martin@medical28.apicrypt.org",
+        "pli directory verify jean.martin@medical28.apicrypt.org --number \"25814 00917 63310 48206 91755 30042\"",
+    ]))]
+    Verify(Compared),
+    #[command(about = say(
+        "Accept the new identity of a correspondent, with whom it was compared",
+        "Accepter la nouvelle identité d'un correspondant, comparée avec lui"
+    ), after_help = examples(&[
+        "pli directory accept jean.martin@medical28.apicrypt.org",
+        "pli directory accept jean.martin@medical28.apicrypt.org --number \"25814 00917 63310 48206 91755 30042\" --json",
+    ]))]
+    Accept(Compared),
+}
+
+/// Whose number, and the number where it was compared already.
+#[derive(Args)]
+pub(crate) struct Compared {
+    #[arg(value_name = "ADDRESS", help = say("The correspondent's address", "Adresse du correspondant"))]
+    pub(crate) address: Address,
+    #[arg(long, value_name = "NUMBER", help = say(
+        "The number that the correspondent sees [default: shown here, and asked whether it is the same]",
+        "Le numéro que voit le correspondant [par défaut : affiché ici, en demandant si c'est le même]"
+    ))]
+    pub(crate) number: Option<String>,
+    #[command(flatten)]
+    pub(crate) phone: Phone,
 }
 
 /// `pli watch`.
@@ -520,6 +628,14 @@ fn localised(command: clap::Command) -> clap::Command {
         command = command.mut_subcommand(name, localised);
     }
     command
+}
+
+/// The phrase never stands on the command line, which others on the machine can read.
+fn phrase_file() -> &'static str {
+    say(
+        "File that holds the recovery phrase [default: asked for, or read from standard input]",
+        "Fichier qui contient la phrase de secours [par défaut : demandée, ou lue sur l'entrée standard]",
+    )
 }
 
 fn examples(lines: &[&str]) -> String {

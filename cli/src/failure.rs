@@ -31,6 +31,8 @@ pub(crate) enum Failure {
     Hprim(pli_core::hprim::HprimError),
     /// The document lacks what it is filed by.
     HprimUnusable,
+    /// The relay names another identity than the pinned one.
+    IdentityChanged { address: String },
     /// Ctrl-C, or the system's wish to end.
     Interrupted,
     /// The letter is not UTF-8.
@@ -41,10 +43,16 @@ pub(crate) enum Failure {
     NotReachable { address: String },
     /// The phone was not enrolled yet.
     NotSetUp,
+    /// The identity is the pinned one.
+    NothingToAccept { address: String },
+    /// Two people compared a number, and it was not the same.
+    NumberNotSame,
     /// Standard output went away.
     OutputClosed,
     /// The patient's lines are not three.
     PatientUnclear,
+    /// The recovery phrase was shown and is not here any more.
+    PhraseNotKept,
     /// The relay refused.
     Relay(backend::RelayError),
     /// The phone's folder belongs to another relay.
@@ -73,13 +81,17 @@ impl Failure {
             Self::HomeUnknown => "home-unknown",
             Self::Hprim(error) => error.code(),
             Self::HprimUnusable => "hprim-unusable",
+            Self::IdentityChanged { .. } => "identity-changed",
             Self::InputMissing { .. } => "input-missing",
             Self::Interrupted => "interrupted",
             Self::LetterNotText { .. } => "letter-not-text",
             Self::NotReachable { .. } => "not-reachable",
             Self::NotSetUp => "not-set-up",
+            Self::NothingToAccept { .. } => "nothing-to-accept",
+            Self::NumberNotSame => "number-not-same",
             Self::OutputClosed => "output-closed",
             Self::PatientUnclear => "patient-unclear",
+            Self::PhraseNotKept => "phrase-not-kept",
             Self::Relay(error) => error.code(),
             Self::RowsRefused => "rows-refused",
             Self::ServerDiffers { .. } => "server-differs",
@@ -136,6 +148,10 @@ impl Failure {
                 "Aucun dossier patient ne pourrait classer ceci : il faut nom, prénom et date de naissance aux lignes 2, 3 et 7. Demandez à l'expéditeur un document correct.",
             )
             .to_owned(),
+            Self::IdentityChanged { address } => tell!(
+                "{address} has another identity than the one this phone knows; mail between you waits. See and compare it: `pli directory accept {address}`.",
+                "{address} a une autre identité que celle que ce téléphone connaît ; le courrier entre vous attend. Affichez-la et comparez : `pli directory accept {address}`."
+            ),
             Self::InputMissing { what } => {
                 tell!("Nothing was given for: {what}.", "Rien n'a été donné pour : {what}.")
             }
@@ -156,10 +172,24 @@ impl Failure {
                 "Ce téléphone n'est pas inscrit. Inscrivez-le d'abord : `pli enrol ADRESSE --server URL`.",
             )
             .to_owned(),
+            Self::NothingToAccept { address } => tell!(
+                "{address} has the identity that this phone knows: there is nothing to accept. `pli directory verify {address}` shows its number.",
+                "{address} a l'identité que ce téléphone connaît : il n'y a rien à accepter. `pli directory verify {address}` affiche son numéro."
+            ),
+            Self::NumberNotSame => say(
+                "Not marked. Make sure that both of you read all thirty digits; if they differ, write nothing of patients there and tell the operator: somebody may stand between you.",
+                "Rien n'est retenu. Assurez-vous d'avoir lu tous deux les trente chiffres ; s'ils diffèrent, n'y écrivez rien sur des patients et prévenez l'opérateur : quelqu'un est peut-être entre vous.",
+            )
+            .to_owned(),
             Self::OutputClosed => say("Standard output was closed.", "La sortie standard a été fermée.").to_owned(),
             Self::PatientUnclear => say(
                 "The patient needs three lines: surname, first name, birth date as dd/mm/yyyy.",
                 "Le patient demande trois lignes : nom, prénom, date de naissance en jj/mm/aaaa.",
+            )
+            .to_owned(),
+            Self::PhraseNotKept => say(
+                "The recovery phrase was shown when this phone was enrolled, and is not kept here. Look for the paper. If it is lost, this phone goes on as before; once the phone is lost too, the operator has to activate you again.",
+                "La phrase de secours a été montrée à l'inscription de ce téléphone, et n'y est pas gardée. Cherchez le papier. S'il est perdu, ce téléphone continue comme avant ; si le téléphone se perd aussi, l'opérateur devra vous réactiver.",
             )
             .to_owned(),
             Self::Relay(error) => relay_message(error),

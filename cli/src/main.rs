@@ -11,9 +11,12 @@ mod failure;
 mod files;
 mod home;
 mod hprim;
+mod identity;
 mod language;
 mod mail;
 mod patient;
+mod phrase;
+mod recovery;
 mod screen;
 mod serve;
 mod stop;
@@ -67,6 +70,7 @@ async fn run(command: Command, screen: Screen) -> Result<(), Failure> {
         Command::Enrol(asked) => enrol::enrol(asked, screen).await,
         Command::Hprim(asked) => hprim::hprim(asked.command, screen),
         Command::Mail(asked) => mail::mail(asked.command, screen).await,
+        Command::Recovery(asked) => recovery::recovery(asked.command, screen).await,
         Command::Serve(asked) => serve::serve(asked, screen).await,
         Command::Sync(phone) => watch::sync(&phone, screen).await,
         Command::Watch(asked) => watch::watch(asked, screen).await,

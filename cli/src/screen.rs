@@ -53,10 +53,8 @@ pub(crate) fn aside(text: &str) {
 
 /// Asks for a line on the terminal; without a terminal the line is read unasked.
 pub(crate) fn ask(question: &str, what: &'static str) -> Result<String, Failure> {
-    if io::stdin().is_terminal() {
-        let mut output = io::stderr().lock();
-        let _ = write!(output, "{question} ");
-        let _ = output.flush();
+    if is_asked() {
+        prompt(question);
     }
     let mut line = String::new();
     match io::stdin().read_line(&mut line) {
@@ -67,13 +65,30 @@ pub(crate) fn ask(question: &str, what: &'static str) -> Result<String, Failure>
     }
 }
 
+/// Whether there is a terminal at which somebody can be asked.
+pub(crate) fn is_asked() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Asks something, without waiting for what is said.
+pub(crate) fn prompt(question: &str) {
+    let mut output = io::stderr().lock();
+    let _ = write!(output, "{question} ");
+    let _ = output.flush();
+}
+
 /// Whether the person says yes; nobody does where there is no terminal.
 pub(crate) fn confirmed(question: &str) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        return Ok(false);
+    Ok(answered(question)? == Some(true))
+}
+
+/// What the person says; nothing where there is no terminal, or where only Enter is pressed.
+pub(crate) fn answered(question: &str) -> Result<Option<bool>, Failure> {
+    if !is_asked() {
+        return Ok(None);
     }
-    let said = ask(question, say("an answer", "une réponse"))?.to_lowercase();
-    Ok(["y", "yes", "o", "oui"].contains(&said.trim()))
+    let said = ask(question, say("an answer", "une réponse"))?.trim().to_lowercase();
+    Ok((!said.is_empty()).then(|| ["y", "yes", "o", "oui"].contains(&said.as_str())))
 }
 
 /// Columns of text, each as wide as its widest cell; the last one is left as it is.

@@ -29,7 +29,10 @@ struct Synced {
     notices: u32,
     refused: u32,
     unopened: u32,
+    restored: u32,
     waiting: u32,
+    /// Correspondents with another identity than the pinned one, to be accepted or not.
+    identities_changed: Vec<String>,
 }
 
 /// Sends and takes in, once.
@@ -43,7 +46,14 @@ pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
         notices: report.notices,
         refused: report.refused,
         unopened: report.unopened,
+        restored: report.restored,
         waiting: report.waiting,
+        identities_changed: session
+            .correspondents()?
+            .into_iter()
+            .filter(|known| known.is_changed)
+            .map(|known| known.address.to_string())
+            .collect(),
     };
     screen.answer(&synced, |synced| {
         let (sent, received, notices) = (synced.sent, synced.received, synced.notices);
@@ -66,11 +76,21 @@ pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
                     "n'ont pu être ouverts : voir `pli mail unopened`",
                 ),
             ),
+            (
+                synced.restored,
+                say("came back from the backup", "sont revenus de la sauvegarde"),
+            ),
             (synced.waiting, say("still wait here", "attendent encore ici")),
         ] {
             if count > 0 {
                 text.extend([format!("\n{count} {what}")]);
             }
+        }
+        for address in &synced.identities_changed {
+            text.extend([tell!(
+                "\n{address} has another identity now, and mail between you waits: see `pli directory accept {address}`",
+                "\n{address} a désormais une autre identité, et le courrier entre vous attend : voir `pli directory accept {address}`"
+            )]);
         }
         text
     })

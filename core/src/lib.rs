@@ -21,7 +21,7 @@ mod sync;
 mod text;
 
 pub use account::enrol::RecoveryPhrase;
-pub use account::identity::IdentityView;
+pub use account::identity::{CorrespondentView, IdentityView};
 pub use archive::BackupView;
 pub use error::{DraftError, Error, KeysError, NetworkError, ServerError};
 pub use mail::compose::{Draft, SendWarning};

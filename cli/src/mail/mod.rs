@@ -15,7 +15,7 @@ use crate::home::Home;
 use crate::language::{chosen, say};
 use crate::screen::{self, Screen};
 
-pub(crate) use view::MailLine;
+pub(crate) use view::{MailLine, local_time};
 
 /// Longest search that is read from standard input.
 const SEARCH_LIMIT_BYTES: usize = 4 * 1024;

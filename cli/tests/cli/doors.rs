@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::scene::{GP, NURSE, Running, Scene, answer, pli, with_input};
 
-fn refused(command: &mut Command, status: i32, code: &str) {
+pub(crate) fn refused(command: &mut Command, status: i32, code: &str) {
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(status), "{command:?}\n{said}");
@@ -31,6 +31,11 @@ fn a_command_line_that_cannot_be_understood_has_status_2() {
         "serve --data x --plain --dev-tls",
         "serve --data x --cert y",
         "enrol jean.martin@medical28.apicrypt.org",
+        "enrol jean.martin@medical28.apicrypt.org --server https://x --backup --no-backup",
+        "recovery backup --on --off",
+        "recovery backup --phrase-file x",
+        "recovery restore jean.martin@medical28.apicrypt.org",
+        "recovery restore jean.martin@medical28.apicrypt.org --server https://x --phrase abaisser",
         "fly",
         "sync --lang de",
     ] {
@@ -51,6 +56,11 @@ fn a_phone_that_is_not_enrolled_says_so() {
         "watch",
         "mail list",
         "directory find x",
+        "directory verify jean.martin@medical28.apicrypt.org",
+        "directory accept jean.martin@medical28.apicrypt.org",
+        "recovery backup",
+        "recovery backup --off",
+        "recovery phrase",
         "hprim export 1 --output x",
         "mail show 1",
     ] {

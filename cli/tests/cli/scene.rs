@@ -94,19 +94,28 @@ impl Scene {
     }
 
     pub(crate) fn enrol(&self, address: &str) -> Value {
-        let code_file = self.path("code.txt");
-        fs::write(&code_file, self.code(address)).unwrap();
+        answer(&mut self.enrolling(address))
+    }
+
+    /// The command that enrols somebody, with a code from a file.
+    pub(crate) fn enrolling(&self, address: &str) -> Command {
+        let code = self.file("code.txt", self.code(address).as_bytes());
+        let mut command = self.at_relay(&["enrol", address]);
+        command
+            .args(["--code-file", &code])
+            .arg("--home")
+            .arg(self.home(address));
+        command
+    }
+
+    /// A command that names the relay.
+    pub(crate) fn at_relay(&self, words: &[&str]) -> Command {
         let mut command = pli();
         command
-            .args(["enrol", address, "--server", &self.url, "--ca"])
+            .args(words)
+            .args(["--server", &self.url, "--ca"])
             .arg(self.path("relay/ca.pem"));
-        answer(
-            command
-                .arg("--code-file")
-                .arg(code_file)
-                .arg("--home")
-                .arg(self.home(address)),
-        )
+        command
     }
 
     /// A command on somebody's phone.

@@ -134,6 +134,18 @@ impl Session {
         Ok(phrase)
     }
 
+    /// The recovery phrase, as long as it was not shown.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotEnrolled`], [`Error::Locked`], [`Error::Store`].
+    pub fn unshown_phrase(&self) -> Result<Option<RecoveryPhrase>, Error> {
+        self.read(|connection| {
+            Account::load(connection)?;
+            pending_phrase(connection)
+        })
+    }
+
     /// The recovery phrase was shown: it is erased from this phone.
     ///
     /// # Errors

@@ -25,7 +25,39 @@ pub struct IdentityView {
     pub changed: Option<String>,
 }
 
+/// A correspondent as this phone knows them without asking.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CorrespondentView {
+    /// The address.
+    pub address: Address,
+    /// When the number of the identity was compared; none when it never was.
+    pub verified_at: Option<Timestamp>,
+    /// Whether the relay names another identity, which was not accepted yet.
+    pub is_changed: bool,
+}
+
 impl Session {
+    /// Every correspondent whose identity is pinned here, by address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn correspondents(&self) -> Result<Vec<CorrespondentView>, Error> {
+        self.read(|connection| {
+            let mut select = connection
+                .prepare_cached("SELECT address, verified_at, changed <> x'' FROM correspondent ORDER BY address")?;
+            let rows = select.query_map([], |row| {
+                let (Column(address), Column(verified_at)) = (row.get(0)?, row.get(1)?);
+                Ok(CorrespondentView {
+                    address,
+                    verified_at,
+                    is_changed: row.get(2)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// The identity of a correspondent; asks the relay.
     ///
     /// # Errors

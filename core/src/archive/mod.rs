@@ -13,6 +13,8 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
 
+pub(crate) use write::is_due;
+
 /// What there is of a backup.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BackupView {

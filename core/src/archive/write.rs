@@ -75,6 +75,17 @@ impl Session {
     }
 }
 
+/// Whether the backup lacks something that can be written now.
+pub(crate) fn is_due(connection: &Connection) -> Result<bool, Error> {
+    let is_due = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM backup) AND NOT EXISTS (SELECT 1 FROM restoration)
+            AND (EXISTS (SELECT 1 FROM backup_due) OR EXISTS (SELECT 1 FROM backup_part))",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(is_due)
+}
+
 /// Everything is to be written: messages, and whose identity is pinned.
 pub(super) fn all_is_due(tx: &Transaction<'_>) -> Result<(), Error> {
     tx.execute_batch(

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use protocol::limits;
+use rusqlite::Connection;
 use tokio::time::sleep;
 
 use super::backoff::pauses;
 use super::{SyncReport, outbox};
 use crate::account::Account;
+use crate::archive;
 use crate::error::Error;
 use crate::net::stream::Stream;
 use crate::session::Session;
 
-/// How often the outbox is looked at while the line is quiet.
+/// How often outbox and backup are looked at while the line is quiet.
 const OUTBOX_PAUSE: Duration = Duration::from_secs(2);
 /// Longest pause before a line that broke is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
@@ -85,7 +87,7 @@ impl Session {
                     self.empty_log()?;
                     drop(alone);
                 }
-                () = self.outbox_is_due() => {
+                () = self.work_is_due() => {
                     report = self.sync().await?;
                 }
             }
@@ -101,18 +103,20 @@ impl Session {
             page = self.relay.page(&account, cursor, limits::POLL_SECONDS) => {
                 page?;
             }
-            () = self.outbox_is_due() => {}
+            () = self.work_is_due() => {}
         }
         let report = self.sync().await?;
         tell(on_news, &report);
         Ok(())
     }
 
-    /// Ends when something waits to be sent; a store that cannot be read is left for the sync to report.
-    async fn outbox_is_due(&self) {
+    /// Ends when something waits to be sent, or the backup lacks something; a store that cannot be read is left for the sync
+    /// to report.
+    async fn work_is_due(&self) {
+        let is_due = |connection: &Connection| Ok(outbox::is_due(connection)? || archive::is_due(connection)?);
         loop {
             sleep(OUTBOX_PAUSE).await;
-            if self.read(outbox::is_due).unwrap_or(true) {
+            if self.read(is_due).unwrap_or(true) {
                 return;
             }
         }
