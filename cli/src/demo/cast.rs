@@ -108,6 +108,10 @@ pub(super) struct Letters {
     pub(super) order: Letter,
     /// Nurse to cardiologist, while the relay is down.
     pub(super) weight: Letter,
+    /// GP to nurse, after her phone is lost.
+    pub(super) meanwhile: Letter,
+    /// Nurse to GP, from her new phone.
+    pub(super) thanks: Letter,
     /// Subject of the laboratory's result.
     pub(super) result_subject: &'static str,
     /// GP to whoever joins.
@@ -135,6 +139,14 @@ pub(super) fn letters() -> Letters {
                 subject: "Weight this morning",
                 text: "71.4 kg this morning, one kilo less than yesterday.\nShe slept lying flat.",
             },
+            meanwhile: Letter {
+                subject: "Diuretic doubled from tonight",
+                text: "Please give two tablets from this evening.\nI come by on Friday.",
+            },
+            thanks: Letter {
+                subject: "Two tablets given",
+                text: "Given at seven this evening.\nHer ankles are thinner already.",
+            },
             result_subject: "Laboratory result of this morning",
             welcome: "Well received, and filed in the record. Thank you.",
         },
@@ -155,6 +167,14 @@ pub(super) fn letters() -> Letters {
             weight: Letter {
                 subject: "Poids de ce matin",
                 text: "71,4 kg ce matin, un kilo de moins qu'hier.\nElle a dormi allongée.",
+            },
+            meanwhile: Letter {
+                subject: "Diurétique doublé dès ce soir",
+                text: "Merci de donner deux comprimés dès ce soir.\nJe passe vendredi.",
+            },
+            thanks: Letter {
+                subject: "Deux comprimés donnés",
+                text: "Donnés à dix-neuf heures.\nLes chevilles ont déjà dégonflé.",
             },
             result_subject: "Résultat du laboratoire de ce matin",
             welcome: "Bien reçu, et classé au dossier. Merci.",
@@ -209,7 +229,14 @@ pub(super) fn secrets() -> Vec<&'static str> {
         "Créatinine",
         "allée des Tilleuls",
     ];
-    for letter in [letters.finding, letters.question, letters.order, letters.weight] {
+    for letter in [
+        letters.finding,
+        letters.question,
+        letters.order,
+        letters.weight,
+        letters.meanwhile,
+        letters.thanks,
+    ] {
         secrets.push(letter.subject);
         secrets.extend(letter.text.lines());
     }

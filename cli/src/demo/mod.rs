@@ -3,6 +3,7 @@
 
 mod cast;
 mod disk;
+mod lost;
 mod stage;
 mod story;
 

@@ -238,6 +238,11 @@ impl Service {
         Ok(Some(said))
     }
 
+    /// Ends it as a phone ends that falls into the water.
+    pub(super) async fn kill(mut self) -> Result<(), Failure> {
+        self.child.kill().await.map_err(Failure::System)
+    }
+
     /// Ends it as Ctrl-C would, and waits until it has.
     pub(super) async fn stop(self) -> Result<(), Failure> {
         let Self {

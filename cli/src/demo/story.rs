@@ -10,6 +10,7 @@ use crate::language::{say, tell};
 
 use super::cast::{self, CARDIOLOGIST, DERMATOLOGIST, GP, Letter, NURSE, Person, role};
 use super::disk;
+use super::lost;
 use super::stage::{Service, Stage};
 
 /// How long the watcher of a folder is waited for.
@@ -25,8 +26,9 @@ pub(super) struct Relay {
 /// Plays it all; the relay is left running.
 pub(super) async fn play(stage: &mut Stage) -> Result<Relay, Failure> {
     let relay = open(stage).await?;
-    for person in [NURSE, GP, CARDIOLOGIST] {
-        enrol(stage, &relay, person).await?;
+    let phrase = enrol(stage, &relay, NURSE, true).await?;
+    for person in [GP, CARDIOLOGIST] {
+        enrol(stage, &relay, person, false).await?;
     }
     look_up(stage).await?;
     let (nurse_sent, gp_number) = finding(stage).await?;
@@ -34,6 +36,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<Relay, Failure> {
     states(stage, nurse_sent).await?;
     result(stage).await?;
     let relay = bad_line(stage, relay).await?;
+    lost::play(stage, &relay, &phrase).await?;
     Ok(relay)
 }
 
@@ -69,20 +72,32 @@ async fn start_relay(stage: &Stage, listen: &str) -> Result<Relay, Failure> {
     })
 }
 
-async fn enrol(stage: &mut Stage, relay: &Relay, person: Person) -> Result<(), Failure> {
+/// The recovery phrase.
+async fn enrol(stage: &mut Stage, relay: &Relay, person: Person, has_backup: bool) -> Result<String, Failure> {
     let data = stage.path("relay").to_string_lossy().into_owned();
     let code = stage
         .run(&["admin", "code", person.address, "--data", &data], "")
         .await?;
     let ca = relay.ca.to_string_lossy();
-    let words = ["enrol", person.address, "--server", &relay.url, "--ca", &ca];
+    let backup = if has_backup { "--backup" } else { "--no-backup" };
+    let words = ["enrol", person.address, "--server", &relay.url, "--ca", &ca, backup];
     let enrolled = stage.on_phone(person, &words, text(&code, "/code")?).await?;
-    let count = text(&enrolled, "/recovery_phrase")?.split_whitespace().count();
+    let phrase = text(&enrolled, "/recovery_phrase")?;
+    let count = phrase.split_whitespace().count();
     let (name, role) = (person.name(), role(person));
+    let backup = if has_backup {
+        say(
+            "\nShe writes them on paper, and has a sealed backup kept at the relay: the two together open everything.",
+            "\nElle les écrit sur papier, et fait garder une sauvegarde scellée au relais : les deux ensemble ouvrent tout.",
+        )
+    } else {
+        ""
+    };
     stage.tell(&tell!(
-        "{name}, {role}, enrols with an activation code: keys made on the phone, an encrypted store, {count} words of recovery phrase.",
-        "{name}, {role}, s'inscrit avec un code d'activation : clés faites sur le téléphone, base chiffrée, {count} mots de récupération."
-    ))
+        "{name}, {role}, enrols with an activation code: keys made on the phone, an encrypted store, {count} words of recovery phrase.{backup}",
+        "{name}, {role}, s'inscrit avec un code d'activation : clés faites sur le téléphone, base chiffrée, {count} mots de secours.{backup}"
+    ))?;
+    Ok(phrase.to_owned())
 }
 
 async fn look_up(stage: &mut Stage) -> Result<(), Failure> {
@@ -391,7 +406,7 @@ fn search(stage: &mut Stage) -> Result<(), Failure> {
 }
 
 /// Writes a letter about the patient and sees that the relay has it.
-async fn write(stage: &Stage, from: Person, to: &[Person], letter: Letter) -> Result<i64, Failure> {
+pub(super) async fn write(stage: &Stage, from: Person, to: &[Person], letter: Letter) -> Result<i64, Failure> {
     let sent = stage
         .on_phone(from, &mail_words(to, letter, &patient(stage)), letter.text)
         .await?;
@@ -425,7 +440,7 @@ fn mail_words<'a>(to: &[Person], letter: Letter, patient: &'a str) -> Vec<&'a st
 }
 
 /// Syncs a phone and finds the letter in its inbox, once.
-async fn receive(stage: &Stage, person: Person, letter: Letter) -> Result<i64, Failure> {
+pub(super) async fn receive(stage: &Stage, person: Person, letter: Letter) -> Result<i64, Failure> {
     stage.on_phone(person, &["sync"], "").await?;
     let inbox = stage.on_phone(person, &["mail", "list"], "").await?;
     let found: Vec<i64> = mails(&inbox)?
@@ -442,7 +457,7 @@ async fn receive(stage: &Stage, person: Person, letter: Letter) -> Result<i64, F
     }
 }
 
-fn mails(list: &Value) -> Result<&Vec<Value>, Failure> {
+pub(super) fn mails(list: &Value) -> Result<&Vec<Value>, Failure> {
     list.pointer("/mails")
         .and_then(Value::as_array)
         .ok_or_else(|| unlike("mails"))
@@ -464,10 +479,10 @@ pub(super) fn number(answer: &Value, pointer: &str) -> Result<i64, Failure> {
         .ok_or_else(|| unlike(pointer))
 }
 
-fn ensure(holds: bool, what: &str) -> Result<(), Failure> {
+pub(super) fn ensure(holds: bool, what: &str) -> Result<(), Failure> {
     if holds { Ok(()) } else { Err(unlike(what)) }
 }
 
-fn unlike(what: &str) -> Failure {
+pub(super) fn unlike(what: &str) -> Failure {
     Failure::DemoUnlike { what: what.to_owned() }
 }

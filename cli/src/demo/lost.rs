@@ -1,0 +1,125 @@
+//! The story's second part: a phone is lost, and the account goes on on another. What went before is in `story`.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::language::{say, tell};
+
+use super::cast::{self, GP, NURSE, Person};
+use super::disk;
+use super::stage::Stage;
+use super::story::{Relay, ensure, mails, number, receive, text, write};
+
+/// The lost phone, in other hands.
+const FOUND: Person = Person { key: "found", ..NURSE };
+
+/// The nurse's phone is lost; she goes on with her phrase.
+pub(super) async fn play(stage: &mut Stage, relay: &Relay, phrase: &str) -> Result<(), Failure> {
+    let letters = cast::letters();
+    let (nurse, gp) = (NURSE.name(), GP.name());
+    stage.on_phone(NURSE, &["sync"], "").await?;
+    let before = everything(stage).await?;
+    lose(stage).await?;
+    write(stage, GP, &[NURSE], letters.meanwhile).await?;
+    stage.tell(&tell!(
+        "{nurse} loses her phone: its process is gone, and so is its folder. {gp} writes to her meanwhile, sealed for the lost phone.",
+        "{nurse} perd son téléphone : son processus n'est plus, son dossier non plus. {gp} lui écrit entre-temps, sous pli pour le téléphone perdu."
+    ))?;
+    let ca = relay.ca.to_string_lossy();
+    let words = [
+        "recovery",
+        "restore",
+        NURSE.address,
+        "--server",
+        &relay.url,
+        "--ca",
+        &ca,
+    ];
+    let restored = stage.on_phone(NURSE, &words, phrase).await?;
+    let count = number(&restored, "/restored")?;
+    ensure(
+        everything(stage).await? == before,
+        say(
+            "all mail is back, with its states",
+            "tout le courrier revient, avec ses états",
+        ),
+    )?;
+    stage.tell(&tell!(
+        "On a new phone, in a process and a folder of its own, she types the words from the paper: {count} mails are back, with what became of each.",
+        "Sur un nouveau téléphone, processus et dossier à part, elle tape les mots du papier : {count} courriers reviennent, avec ce qu'il en est advenu."
+    ))?;
+    stage.on_phone(GP, &["sync"], "").await?;
+    receive(stage, NURSE, letters.meanwhile).await?;
+    stage.tell(&tell!(
+        "What {gp} wrote meanwhile comes too, once: her phone asked his for it, his sealed its key anew, and nobody did anything.",
+        "Ce que {gp} a écrit entre-temps vient aussi, une fois : son téléphone l'a redemandé au sien, qui a scellé la clé de nouveau, sans que personne n'agisse."
+    ))?;
+    write(stage, NURSE, &[GP], letters.thanks).await?;
+    receive(stage, GP, letters.thanks).await?;
+    let entry = stage.on_phone(GP, &["directory", "show", NURSE.address], "").await?;
+    ensure(
+        text(&entry, "/identity")? != "changed",
+        say("nobody has to accept anything", "personne n'a rien à accepter"),
+    )?;
+    stage.tell(&tell!(
+        "She answers him from it. He was shown no warning: the phrase signed that her new identity follows the one he knew.",
+        "Elle lui répond de celui-ci. Il n'a vu aucun avertissement : la phrase a signé que la nouvelle identité suit celle qu'il connaissait."
+    ))?;
+    let code = stage.refused(FOUND, &["sync"], "").await?;
+    let home = stage.home(FOUND);
+    ensure(
+        code == "device-removed" && !home.join("store.db").exists() && !home.join("store.key").exists(),
+        say("the lost phone erases itself", "le téléphone perdu s'efface"),
+    )?;
+    stage.tell(&tell!(
+        "The lost phone is found and started again: it learns that it was replaced, and erases its key and its store ({code}).",
+        "Le téléphone perdu est retrouvé et rallumé : il apprend qu'il a été remplacé, et efface sa clé et sa base ({code})."
+    ))?;
+    search(stage, phrase)
+}
+
+/// The phone is in touch until that moment; its folder is kept under another name, for whoever finds it.
+async fn lose(stage: &Stage) -> Result<(), Failure> {
+    let home = stage.home(NURSE);
+    let words = ["watch", "--home", &home.to_string_lossy()];
+    let (phone, _) = stage.start(NURSE.key, &words).await?;
+    phone.kill().await?;
+    fs::rename(&home, stage.home(FOUND)).map_err(Failure::System)
+}
+
+/// Every mail of the nurse's phone and what became of it, in no particular order.
+async fn everything(stage: &Stage) -> Result<Vec<String>, Failure> {
+    let mut all = Vec::new();
+    for folder in ["inbox", "sent", "archive", "drafts"] {
+        let listed = stage.on_phone(NURSE, &["mail", "list", "--folder", folder], "").await?;
+        for mail in mails(&listed)? {
+            // Numbers are the phone's own.
+            let fields = [
+                "id", "sender", "people", "subject", "patient", "read", "handled", "state",
+            ];
+            let line = fields.map(|field| mail.get(field).unwrap_or(&Value::Null).to_string());
+            all.push(format!("{folder} {}", line.join(" ")));
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+fn search(stage: &mut Stage, phrase: &str) -> Result<(), Failure> {
+    let mut secrets = cast::secrets();
+    secrets.push(phrase);
+    let found = disk::readable(&stage.path("relay"), &secrets).map_err(Failure::System)?;
+    ensure(
+        found.is_empty(),
+        say(
+            "neither backup nor phrase is readable at the relay",
+            "ni sauvegarde ni phrase n'est lisible au relais",
+        ),
+    )?;
+    stage.tell(say(
+        "The relay's disk is searched again, with the backup on it: neither a letter nor the phrase is found.",
+        "Le disque du relais est fouillé de nouveau, sauvegarde comprise : ni lettre ni phrase n'y est trouvée.",
+    ))
+}
