@@ -108,9 +108,9 @@ pub(super) struct Letters {
     pub(super) order: Letter,
     /// Nurse to cardiologist, while the relay is down.
     pub(super) weight: Letter,
-    /// GP to nurse, after her phone is lost.
+    /// Cardiologist to nurse, after her phone is lost.
     pub(super) meanwhile: Letter,
-    /// Nurse to GP, from her new phone.
+    /// Nurse to cardiologist, from her new phone.
     pub(super) thanks: Letter,
     /// Subject of the laboratory's result.
     pub(super) result_subject: &'static str,
@@ -141,7 +141,7 @@ pub(super) fn letters() -> Letters {
             },
             meanwhile: Letter {
                 subject: "Diuretic doubled from tonight",
-                text: "Please give two tablets from this evening.\nI come by on Friday.",
+                text: "Please give two tablets from this evening.\nI see her again on Monday.",
             },
             thanks: Letter {
                 subject: "Two tablets given",
@@ -170,7 +170,7 @@ pub(super) fn letters() -> Letters {
             },
             meanwhile: Letter {
                 subject: "Diurétique doublé dès ce soir",
-                text: "Merci de donner deux comprimés dès ce soir.\nJe passe vendredi.",
+                text: "Merci de donner deux comprimés dès ce soir.\nJe la revois lundi.",
             },
             thanks: Letter {
                 subject: "Deux comprimés donnés",

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::language::{say, tell};
 
-use super::cast::{self, GP, NURSE, Person};
+use super::cast::{self, CARDIOLOGIST, NURSE, Person};
 use super::disk;
 use super::stage::Stage;
 use super::story::{Relay, ensure, mails, number, receive, text, write};
@@ -18,14 +18,14 @@ const FOUND: Person = Person { key: "found", ..NURSE };
 /// The nurse's phone is lost; she goes on with her phrase.
 pub(super) async fn play(stage: &mut Stage, relay: &Relay, phrase: &str) -> Result<(), Failure> {
     let letters = cast::letters();
-    let (nurse, gp) = (NURSE.name(), GP.name());
+    let (nurse, cardiologist) = (NURSE.name(), CARDIOLOGIST.name());
     stage.on_phone(NURSE, &["sync"], "").await?;
     let before = everything(stage).await?;
     lose(stage).await?;
-    write(stage, GP, &[NURSE], letters.meanwhile).await?;
+    write(stage, CARDIOLOGIST, &[NURSE], letters.meanwhile).await?;
     stage.tell(&tell!(
-        "{nurse} loses her phone: its process is gone, and so is its folder. {gp} writes to her meanwhile, sealed for the lost phone.",
-        "{nurse} perd son téléphone : son processus n'est plus, son dossier non plus. {gp} lui écrit entre-temps, sous pli pour le téléphone perdu."
+        "{nurse} loses her phone: its process is gone, and so is its folder. {cardiologist} writes to her meanwhile, sealed for the lost phone.",
+        "{nurse} perd son téléphone : son processus n'est plus, son dossier non plus. {cardiologist} lui écrit entre-temps, sous pli pour le téléphone perdu."
     ))?;
     let ca = relay.ca.to_string_lossy();
     let words = [
@@ -50,22 +50,24 @@ pub(super) async fn play(stage: &mut Stage, relay: &Relay, phrase: &str) -> Resu
         "On a new phone, in a process and a folder of its own, she types the words from the paper: {count} mails are back, with what became of each.",
         "Sur un nouveau téléphone, processus et dossier à part, elle tape les mots du papier : {count} courriers reviennent, avec ce qu'il en est advenu."
     ))?;
-    stage.on_phone(GP, &["sync"], "").await?;
+    stage.on_phone(CARDIOLOGIST, &["sync"], "").await?;
     receive(stage, NURSE, letters.meanwhile).await?;
     stage.tell(&tell!(
-        "What {gp} wrote meanwhile comes too, once: her phone asked his for it, his sealed its key anew, and nobody did anything.",
-        "Ce que {gp} a écrit entre-temps vient aussi, une fois : son téléphone l'a redemandé au sien, qui a scellé la clé de nouveau, sans que personne n'agisse."
+        "What {cardiologist} wrote meanwhile comes too, once: the new phone asked hers for it, which sealed its key anew, and nobody did anything.",
+        "Ce que {cardiologist} a écrit entre-temps vient aussi, une fois : le nouveau téléphone l'a redemandé au sien, qui a scellé la clé de nouveau, sans que personne n'agisse."
     ))?;
-    write(stage, NURSE, &[GP], letters.thanks).await?;
-    receive(stage, GP, letters.thanks).await?;
-    let entry = stage.on_phone(GP, &["directory", "show", NURSE.address], "").await?;
+    write(stage, NURSE, &[CARDIOLOGIST], letters.thanks).await?;
+    receive(stage, CARDIOLOGIST, letters.thanks).await?;
+    let entry = stage
+        .on_phone(CARDIOLOGIST, &["directory", "show", NURSE.address], "")
+        .await?;
     ensure(
         text(&entry, "/identity")? != "changed",
         say("nobody has to accept anything", "personne n'a rien à accepter"),
     )?;
     stage.tell(&tell!(
-        "She answers him from it. He was shown no warning: the phrase signed that her new identity follows the one he knew.",
-        "Elle lui répond de celui-ci. Il n'a vu aucun avertissement : la phrase a signé que la nouvelle identité suit celle qu'il connaissait."
+        "{nurse} writes back. {cardiologist} is shown no warning: the phrase has signed that the new identity follows the one she knew.",
+        "{nurse} lui répond. {cardiologist} ne voit aucun avertissement : la phrase a signé que la nouvelle identité suit celle qu'elle connaissait."
     ))?;
     let code = stage.refused(FOUND, &["sync"], "").await?;
     let home = stage.home(FOUND);
