@@ -102,6 +102,7 @@ impl Failure {
     }
 
     /// What happened and what to do, in the chosen language.
+    #[expect(clippy::too_many_lines, reason = "one text for each failure")]
     pub(crate) fn message(&self) -> String {
         match self {
             Self::ConfirmationNeeded => say(

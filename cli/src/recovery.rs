@@ -145,7 +145,8 @@ fn unshown(phone: &Phone, screen: Screen) -> Result<(), Failure> {
 struct Restored<'a> {
     address: &'a str,
     /// Mails that came back from the backup.
-    restored: u32,
+    #[serde(rename = "restored")]
+    mails: u32,
     /// Whether there is a backup, which goes on on this phone.
     backup: bool,
     /// Whether the backup was taken in to its end.
@@ -166,12 +167,12 @@ async fn restore(
     let report = sync_if_possible(&session, screen).await?;
     let restored = Restored {
         address: address.as_str(),
-        restored: report.map_or(0, |report| report.restored),
+        mails: report.map_or(0, |report| report.restored),
         backup: session.backup()?.is_some(),
         complete: report.is_some(),
     };
     screen.answer(&restored, |restored| {
-        let (address, count) = (restored.address, restored.restored);
+        let (address, count) = (restored.address, restored.mails);
         let came = match (restored.complete, restored.backup) {
             (false, _) => say(
                 "The backup, if there is one, comes with the next `pli sync`.",
