@@ -12,6 +12,7 @@
 )]
 
 pub mod disk;
+pub mod fault;
 pub mod line;
 pub mod place;
 pub mod process;

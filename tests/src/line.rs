@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum_server::tls_rustls::RustlsConfig;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -36,6 +36,7 @@ pub type Edit = Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
 pub struct Gate {
     reached: Notify,
     opened: Notify,
+    passed: Notify,
 }
 
 impl Gate {
@@ -47,6 +48,11 @@ impl Gate {
     /// Lets it go on.
     pub fn open(&self) {
         self.opened.notify_one();
+    }
+
+    /// Waits until the relay has answered it, or is not there, whether or not anybody waits for the reply.
+    pub async fn passed(&self) {
+        self.passed.notified().await;
     }
 }
 
@@ -126,6 +132,12 @@ impl Line {
         self.state.edits.lock().unwrap().clear();
     }
 
+    /// Forgets the faults and the gates that no request came to.
+    pub fn calm(&self) {
+        self.state.faults.lock().unwrap().clear();
+        self.state.held.lock().unwrap().clear();
+    }
+
     /// Whether every fault has happened.
     pub fn has_failed(&self) -> bool {
         self.state.faults.lock().unwrap().is_empty()
@@ -160,6 +172,7 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap()
 }
 
+/// What reached the line is passed on to its end, even if the phone is gone meanwhile.
 async fn pass(State(line): State<Arc<Shared>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     line.seen.lock().unwrap().push(uri.path().to_owned());
     let fault = {
@@ -182,12 +195,24 @@ async fn pass(State(line): State<Arc<Shared>>, method: Method, uri: Uri, headers
         }
         _ => {}
     }
+    let passed = tokio::spawn(pass_on(line, method, uri, headers, body, fault));
+    passed.await.unwrap_or_else(|_| lost())
+}
+
+async fn pass_on(
+    line: Arc<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+    fault: Option<Fault>,
+) -> Response {
     let gate = {
         let mut held = line.held.lock().unwrap();
         let place = held.iter().position(|(path, _)| uri.path().starts_with(path));
         place.map(|place| held.remove(place).1)
     };
-    if let Some(gate) = gate {
+    if let Some(gate) = &gate {
         gate.reached.notify_one();
         gate.opened.notified().await;
     }
@@ -206,12 +231,13 @@ async fn pass(State(line): State<Arc<Shared>>, method: Method, uri: Uri, headers
             request = request.header(name, value);
         }
     }
-    let Ok(answer) = request.send().await else {
+    let answer = answered(request).await;
+    if let Some(gate) = &gate {
+        gate.passed.notify_one();
+    }
+    let Some((status, kind, bytes)) = answer else {
         return lost();
     };
-    let status = answer.status();
-    let kind = answer.headers().get(header::CONTENT_TYPE).cloned();
-    let Ok(bytes) = answer.bytes().await else { return lost() };
     if fault == Some(Fault::ReplyLost) {
         return lost();
     }
@@ -228,6 +254,13 @@ async fn pass(State(line): State<Arc<Shared>>, method: Method, uri: Uri, headers
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
     answer
+}
+
+/// The relay's whole answer; none if the relay is not there.
+async fn answered(request: reqwest::RequestBuilder) -> Option<(StatusCode, Option<HeaderValue>, Bytes)> {
+    let answer = request.send().await.ok()?;
+    let (status, kind) = (answer.status(), answer.headers().get(header::CONTENT_TYPE).cloned());
+    Some((status, kind, answer.bytes().await.ok()?))
 }
 
 /// A body that breaks off at its start: the phone sees a connection that was lost.

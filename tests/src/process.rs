@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use backend::admin;
@@ -108,6 +108,18 @@ impl Outside {
         crashed
     }
 
+    /// Ends the relay as `kill -9` does.
+    pub fn kill_relay(&mut self) {
+        let mut relay = self.relay.take().unwrap();
+        relay.kill().unwrap();
+        relay.wait().unwrap();
+    }
+
+    /// Whether no relay was started since the last one ended.
+    pub fn is_relay_gone(&self) -> bool {
+        self.relay.is_none()
+    }
+
     /// Runs a command on the phone of `who`, to end at a step if one is named.
     pub async fn run(&self, who: &str, words: &[&str], crash_at: Option<&str>) -> End {
         let mut command = Command::new(&self.program);
@@ -121,6 +133,16 @@ impl Outside {
         command.args(&tracer[1..]).arg(&self.program);
         self.prepare(&mut command, who, words, None);
         finish(command).await
+    }
+
+    /// Starts a command on the phone of `who` and hands it back while it runs.
+    pub fn start(&self, who: &str, words: &[&str], crash_at: Option<&str>) -> Started {
+        let mut command = Command::new(&self.program);
+        self.prepare(&mut command, who, words, crash_at);
+        let mut command = tokio::process::Command::from(command);
+        Started {
+            child: command.kill_on_drop(true).spawn().unwrap(),
+        }
     }
 
     fn prepare(&self, command: &mut Command, who: &str, words: &[&str], crash_at: Option<&str>) {
@@ -183,16 +205,48 @@ impl Drop for Outside {
     }
 }
 
+/// A command that runs.
+pub struct Started {
+    child: tokio::process::Child,
+}
+
+impl Started {
+    /// Waits until it has ended; may be given up and called again.
+    pub async fn over(&mut self) {
+        self.child.wait().await.unwrap();
+    }
+
+    /// Ends it as `kill -9` does.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// How it ended.
+    pub async fn end(self) -> End {
+        End::of(&self.child.wait_with_output().await.unwrap())
+    }
+}
+
 /// How a command ended, and what it said.
 #[derive(Debug)]
 pub struct End {
     /// Its status.
     pub status: ExitStatus,
+    /// What it said of what it did.
+    pub told: String,
     /// What it said of its failure.
     pub said: String,
 }
 
 impl End {
+    fn of(output: &Output) -> Self {
+        Self {
+            status: output.status,
+            told: String::from_utf8_lossy(&output.stdout).into_owned(),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// Whether it ended at its crash point.
     pub fn crashed(&self) -> bool {
         self.status.signal() == Some(SIGABRT)
@@ -226,10 +280,7 @@ async fn finish(mut command: Command) -> End {
         .await
         .unwrap()
         .unwrap();
-    End {
-        status: output.status,
-        said: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    End::of(&output)
 }
 
 /// Every step named in the sources below `folder`, in the order of their files.

@@ -93,28 +93,7 @@ impl Stranger {
         let answer = post(&client, &url, path::ENROLMENTS, enrolment, "").await;
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 
-        let request = serde_json::to_vec(&ChallengeRequest { device }).unwrap();
-        let answer: ChallengeAnswer = json(
-            client
-                .post(format!("{url}{}", path::CHALLENGES))
-                .header("content-type", "application/json")
-                .body(request),
-        )
-        .await;
-        let bytes = BASE64.decode(answer.challenge.as_bytes()).unwrap();
-        let signature = BASE64.encode(key.sign(Purpose::Challenge, &bytes).as_bytes());
-        let request = serde_json::to_vec(&TokenRequest {
-            challenge: answer.challenge,
-            signature,
-        })
-        .unwrap();
-        let answer: TokenAnswer = json(
-            client
-                .post(format!("{url}{}", path::TOKENS))
-                .header("content-type", "application/json")
-                .body(request),
-        )
-        .await;
+        let token = sign_in(&client, &url, device, &key).await;
         Self {
             address,
             device,
@@ -122,8 +101,13 @@ impl Stranger {
             account,
             client,
             url,
-            token: answer.token,
+            token,
         }
+    }
+
+    /// Signs in again, at a relay that was started again since.
+    pub async fn sign_in(&mut self) {
+        self.token = sign_in(&self.client, &self.url, self.device, &self.key).await;
     }
 
     /// Seals `content` as a mail for `to`, and wraps it for every device of theirs.
@@ -227,6 +211,33 @@ impl Stranger {
             .unwrap();
         cbor::decode(&answer.bytes().await.unwrap()).unwrap()
     }
+}
+
+/// A token for the device that has this key.
+async fn sign_in(client: &Client, url: &str, device: DeviceId, key: &SigningKey) -> String {
+    let request = serde_json::to_vec(&ChallengeRequest { device }).unwrap();
+    let answer: ChallengeAnswer = json(
+        client
+            .post(format!("{url}{}", path::CHALLENGES))
+            .header("content-type", "application/json")
+            .body(request),
+    )
+    .await;
+    let bytes = BASE64.decode(answer.challenge.as_bytes()).unwrap();
+    let signature = BASE64.encode(key.sign(Purpose::Challenge, &bytes).as_bytes());
+    let request = serde_json::to_vec(&TokenRequest {
+        challenge: answer.challenge,
+        signature,
+    })
+    .unwrap();
+    let answer: TokenAnswer = json(
+        client
+            .post(format!("{url}{}", path::TOKENS))
+            .header("content-type", "application/json")
+            .body(request),
+    )
+    .await;
+    answer.token
 }
 
 async fn post(client: &Client, url: &str, path: &str, body: Vec<u8>, token: &str) -> Response {

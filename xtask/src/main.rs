@@ -1,10 +1,11 @@
-//! Pli's own commands: `cargo xtask test` and `cargo xtask docs`.
+//! Pli's own commands: `cargo xtask test`, `cargo xtask fault` and `cargo xtask docs`.
 //! The stages of the tests are one table in `stages`; what the README shows is kept by `readme`.
 //! Read next: `stages`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal program")]
 
 mod checkout;
+mod fault;
 mod install;
 mod normal;
 mod readme;
@@ -34,6 +35,19 @@ enum Task {
               value_parser = PossibleValuesParser::new(stages::names()))]
         only: Vec<String>,
     },
+    /// Tell random schedules of bad days to real phones and a real relay, and see whether all mail comes once
+    #[command(after_help = fault::HELP)]
+    Fault {
+        /// The seed of the first schedule; the same seed and steps are the same schedule
+        #[arg(long)]
+        seed: u64,
+        /// How many steps a schedule has
+        #[arg(long, default_value_t = fault::STEPS)]
+        steps: u32,
+        /// Go on with the seeds that follow until so many minutes are over
+        #[arg(long, default_value_t = 0)]
+        minutes: u32,
+    },
     /// Rewrite the README's marked blocks from real runs
     #[command(after_help = readme::HELP)]
     Docs {
@@ -57,6 +71,14 @@ fn main() -> ExitCode {
             println!("\n{summary}");
             ExitCode::from(u8::from(summary.failed() > 0))
         }
+        Task::Fault { seed, steps, minutes } => match fault::run(&checkout, seed, steps, minutes) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("xtask fault: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Task::Docs { only } => match readme::rewrite(&checkout, &only) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -86,7 +86,7 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
         ["send", to, subject, size] => {
             if find(&phone, Folder::Sent, subject)?.is_none() {
                 let draft = Draft {
-                    to: vec![to.parse()?],
+                    to: to.split(',').map(str::parse).collect::<Result<_, _>>()?,
                     subject: (*subject).to_owned(),
                     text: "x".repeat(size.parse()?),
                     ..Draft::default()
@@ -101,6 +101,28 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
                 return Err(format!("{report:?}").into());
             }
         }
+        ["exchange"] => {
+            phone.hurry()?;
+            let report = phone.sync().await?;
+            println!(
+                "{}",
+                if report.is_news() || report.waiting > 0 {
+                    format!("{report:?}")
+                } else {
+                    "quiet".to_owned()
+                }
+            );
+        }
+        ["keep", to, subject] => {
+            if find(&phone, Folder::Drafts, subject)?.is_none() {
+                phone.save_draft(&Draft {
+                    to: vec![to.parse()?],
+                    subject: (*subject).to_owned(),
+                    ..Draft::default()
+                })?;
+            }
+        }
+        ["archive", subject] => phone.archive(received(&phone, subject)?)?,
         ["read", subject] => phone.mark_read(received(&phone, subject)?)?,
         ["handle", subject] => phone.mark_handled(received(&phone, subject)?)?,
         ["delete", subject] => {

@@ -12,6 +12,7 @@ mod clock;
 mod phone;
 mod recovery;
 mod relay;
+mod schedules;
 mod story;
 
 use std::collections::BTreeSet;
