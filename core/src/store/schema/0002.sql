@@ -51,31 +51,39 @@ CREATE TABLE restoration (
     next_part INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+-- `OR IGNORE` would not do here: the conflict clause of the statement that fires a trigger overrides it.
 CREATE TRIGGER backup_message_inserted AFTER INSERT ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO backup_due (address, id) VALUES (new.sender, new.id);
+    INSERT INTO backup_due (address, id) VALUES (new.sender, new.id)
+    ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER backup_message_updated AFTER UPDATE ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO backup_due (address, id) VALUES (new.sender, new.id);
+    INSERT INTO backup_due (address, id) VALUES (new.sender, new.id)
+    ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER backup_message_deleted AFTER DELETE ON message WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO backup_due (address, id) VALUES (old.sender, old.id);
+    INSERT INTO backup_due (address, id) VALUES (old.sender, old.id)
+    ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER backup_delivery_inserted AFTER INSERT ON delivery WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO backup_due (address, id) SELECT sender, id FROM message WHERE rowid = new.message;
+    INSERT INTO backup_due (address, id) SELECT sender, id FROM message WHERE rowid = new.message
+    ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER backup_delivery_updated AFTER UPDATE ON delivery WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO backup_due (address, id) SELECT sender, id FROM message WHERE rowid = new.message;
+    INSERT INTO backup_due (address, id) SELECT sender, id FROM message WHERE rowid = new.message
+    ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER backup_correspondent_inserted AFTER INSERT ON correspondent WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO backup_due (address) VALUES (new.address);
+    INSERT INTO backup_due (address) VALUES (new.address)
+    ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER backup_correspondent_updated AFTER UPDATE OF fingerprint, verified_at ON correspondent
 WHEN EXISTS (SELECT 1 FROM backup) BEGIN
-    INSERT OR IGNORE INTO backup_due (address) VALUES (new.address);
+    INSERT INTO backup_due (address) VALUES (new.address)
+    ON CONFLICT DO NOTHING;
 END;
