@@ -5,7 +5,7 @@ use pli_tests::fault;
 
 use crate::story::PROGRAM;
 
-const SEEDS: [u64; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11];
+const SEEDS: [u64; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 const STEPS: usize = 60;
 /// How many are told at once.
 const AT_ONCE: usize = 3;
