@@ -125,6 +125,7 @@ impl Relay {
             blobs,
             bus,
             tokens: Tokens::default(),
+            channels: http::Channels::default(),
             stopping: is_stopping.clone(),
             streams: Mutex::new(Some(streams)),
         });

@@ -22,6 +22,8 @@ mod text;
 
 pub use account::enrol::RecoveryPhrase;
 pub use account::identity::{CorrespondentView, IdentityView};
+pub use account::link::LinkRequest;
+pub use account::list::DeviceView;
 pub use archive::BackupView;
 pub use error::{DraftError, Error, KeysError, NetworkError, ServerError};
 pub use mail::compose::{Draft, SendWarning};

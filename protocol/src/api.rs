@@ -32,6 +32,10 @@ pub mod path {
     pub const KEYS: &str = "/v1/keys";
     /// `GET` with `/{address}`, without a token: [`super::KeysAnswer`] (binary) of one account, without prekeys.
     pub const IDENTITIES: &str = "/v1/identities";
+    /// `POST` [`super::ListUpload`] (binary): nothing.
+    pub const LISTS: &str = "/v1/lists";
+    /// `PUT`, `GET` with `/{channel}/hello` or `/{channel}/answer`, without a token: sealed bytes (binary).
+    pub const LINKS: &str = "/v1/links";
     /// `POST` [`crate::prekey::BatchUpload`] (binary), or `GET`: [`super::PrekeyStock`].
     pub const PREKEYS: &str = "/v1/prekeys";
     /// `POST` [`crate::envelope::Deposit`] (binary): [`super::DepositAnswer`].
@@ -248,6 +252,23 @@ pub struct AccountKeys {
     /// The identities that this one follows, oldest first.
     #[n(3)]
     pub predecessors: Vec<Predecessor>,
+}
+
+/// An account's new device list.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct ListUpload {
+    /// The list, of the version that follows the present one.
+    #[n(0)]
+    pub list: Signed<DeviceList>,
+    /// The first batch of the device that it adds, if it adds one.
+    #[n(1)]
+    pub batch: Option<BatchUpload>,
+}
+
+impl Format for ListUpload {
+    const NAME: &'static str = "list upload";
+    const LIMIT: usize = limits::BATCH_BYTES + limits::SIGNED_BYTES;
 }
 
 /// How many prekeys the relay still has of a device.

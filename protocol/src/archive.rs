@@ -8,7 +8,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::address::Address;
-use crate::bytes::secret_bytes;
+use crate::bytes::{sealed_secret, secret_bytes};
 use crate::cbor::{self, Format, FormatError, refused};
 use crate::chunked::{self, ContentKey};
 use crate::envelope::EnvelopeError;
@@ -23,6 +23,8 @@ secret_bytes! {
     /// What every archive of an account is sealed with: made from the recovery phrase, or drawn for one archive.
     ArchiveKey, 32
 }
+
+sealed_secret! { ArchiveKey }
 
 impl ArchiveKey {
     /// The key of the backups of whoever has this seed of a recovery phrase (BIP 39, 64 bytes).

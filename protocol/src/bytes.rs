@@ -93,4 +93,34 @@ macro_rules! secret_bytes {
     };
 }
 
-pub(crate) use {public_bytes, secret_bytes};
+/// Lets a secret travel within what is sealed itself, and be compared in a time that tells nothing.
+macro_rules! sealed_secret {
+    ($name:ident) => {
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                bool::from(subtle::ConstantTimeEq::ct_eq(&self.0[..], &other.0[..]))
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl<C> minicbor::Encode<C> for $name {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                e: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                e.bytes(&self.0)?.ok()
+            }
+        }
+
+        impl<'b, C> minicbor::Decode<'b, C> for $name {
+            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+                let bytes = d.bytes()?.try_into().map_err(minicbor::decode::Error::custom)?;
+                Ok(Self::from_bytes(bytes))
+            }
+        }
+    };
+}
+
+pub(crate) use {public_bytes, sealed_secret, secret_bytes};

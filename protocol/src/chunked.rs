@@ -8,7 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::bytes::secret_bytes;
+use crate::bytes::{sealed_secret, secret_bytes};
 use crate::seal::SealError;
 
 /// Length of a chunk, in bytes; the last one is shorter.
@@ -24,32 +24,7 @@ secret_bytes! {
     ContentKey, 32
 }
 
-/// Takes as long for any two keys.
-impl PartialEq for ContentKey {
-    fn eq(&self, other: &Self) -> bool {
-        bool::from(self.0.ct_eq(&other.0))
-    }
-}
-
-impl Eq for ContentKey {}
-
-/// For what is sealed itself: archives.
-impl<C> minicbor::Encode<C> for ContentKey {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        e: &mut minicbor::Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.bytes(&self.0)?.ok()
-    }
-}
-
-impl<'b, C> minicbor::Decode<'b, C> for ContentKey {
-    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let bytes = d.bytes()?.try_into().map_err(minicbor::decode::Error::custom)?;
-        Ok(Self::from_bytes(bytes))
-    }
-}
+sealed_secret! { ContentKey }
 
 /// Encrypts `plaintext` under a fresh salt.
 ///

@@ -32,6 +32,9 @@ pub enum Class {
     /// Something a device sends by itself, such as receipts: no notices.
     #[n(1)]
     Quiet,
+    /// What an account's devices tell each other: it goes to the sender's own account alone, and no notices.
+    #[n(2)]
+    Own,
 }
 
 /// What the relay reads.
@@ -44,7 +47,7 @@ pub struct Header {
     /// The sender.
     #[n(1)]
     pub from: Address,
-    /// The recipients, the sender's own account not among them.
+    /// The recipients, the sender's own account not among them, unless it is the only one ([`Class::Own`]).
     #[n(2)]
     pub to: Recipients,
     /// Whether notices are wanted.
@@ -69,7 +72,12 @@ impl Header {
     /// [`FormatError`], also for no recipient, too many, one twice, or the sender itself.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
         let header: Self = cbor::decode(bytes)?;
-        if header.to.as_slice().contains(&header.from) {
+        let is_own = header.to.as_slice() == std::slice::from_ref(&header.from);
+        if header.class == Class::Own {
+            if !is_own {
+                return Err(refused::<Self>("not to its own account alone"));
+            }
+        } else if header.to.as_slice().contains(&header.from) {
             return Err(refused::<Self>(RecipientsError::Twice.what()));
         }
         Ok(header)
@@ -149,13 +157,22 @@ pub enum Kind {
     /// [`crate::rewrap::RewrapRequest`].
     #[n(2)]
     Rewrap,
+    /// [`crate::state::States`].
+    #[n(3)]
+    State,
+    /// [`crate::state::History`].
+    #[n(4)]
+    History,
 }
 
 impl Kind {
-    const fn class(self) -> Class {
+    /// Whether people are told how an envelope of this kind fares.
+    #[must_use]
+    pub const fn class(self) -> Class {
         match self {
             Self::Mail => Class::Mail,
             Self::Receipts | Self::Rewrap => Class::Quiet,
+            Self::State | Self::History => Class::Own,
         }
     }
 }

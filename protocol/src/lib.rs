@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod identity;
 pub mod ids;
 pub mod limits;
+pub mod link;
 pub mod merkle;
 pub mod padding;
 pub mod prekey;
@@ -22,6 +23,7 @@ pub mod rewrap;
 pub mod seal;
 pub mod sequence;
 pub mod sign;
+pub mod state;
 pub mod statement;
 pub mod time;
 

@@ -21,6 +21,15 @@ pub const ARCHIVE_PART_BYTES: usize = 2 * PAYLOAD_BYTES;
 /// Records of a part are gathered until they reach this size, in bytes: one whole mail may pass it.
 pub const ARCHIVE_GATHER_BYTES: usize = PAYLOAD_BYTES / 2;
 
+/// Largest message of a channel by which a device is linked, in bytes.
+pub const LINK_BYTES: usize = BATCH_BYTES + 16 * 1024;
+
+/// How long the relay keeps what is said in such a channel, in minutes.
+pub const LINK_MINUTES: i64 = 15;
+
+/// Most states of one envelope.
+pub const STATES: usize = 500;
+
 /// Most messages that one request asks to be wrapped again.
 pub const REWRAPS: usize = 500;
 

@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 
 use crate::address::Address;
 use crate::cbor::{Format, FormatError, refused};
-use crate::identity::{Signed, SignedFormat, VerifiedAccount};
+use crate::identity::{Signed, SignedFormat, VerifiedAccount, VerifiedDevice};
 use crate::ids::{DeviceId, Digest};
 use crate::limits;
 use crate::merkle;
@@ -91,7 +91,19 @@ impl BatchUpload {
     ///
     /// [`FormatError`] names what does not fit.
     pub fn verify(&self, account: &VerifiedAccount, device: &DeviceId) -> Result<BatchRoot, FormatError> {
-        let root = verify_root(&self.root, account, device)?;
+        self.with_leaves(verify_root(&self.root, account, device)?)
+    }
+
+    /// The same for a device that is on no list yet.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError`] names what does not fit.
+    pub fn verify_new(&self, address: &Address, device: &VerifiedDevice) -> Result<BatchRoot, FormatError> {
+        self.with_leaves(verify_root_of(&self.root, address, device)?)
+    }
+
+    fn with_leaves(&self, root: BatchRoot) -> Result<BatchRoot, FormatError> {
         let leaves: Vec<_> = self.leaves.iter().map(|key| merkle::leaf(key.as_bytes())).collect();
         if usize::try_from(root.leaf_count) != Ok(leaves.len()) || root.leaves != merkle::root(&leaves) {
             return Err(refused::<BatchUpload>("the root covers other prekeys"));
@@ -280,8 +292,16 @@ fn verify_root(
     let known = account
         .device(device)
         .ok_or(refused::<BatchRoot>("of a device that is not on the list"))?;
-    let root = root.verify(&known.key)?;
-    if root.address != *account.address() || root.device != *device {
+    verify_root_of(root, account.address(), known)
+}
+
+fn verify_root_of(
+    root: &Signed<BatchRoot>,
+    address: &Address,
+    device: &VerifiedDevice,
+) -> Result<BatchRoot, FormatError> {
+    let root = root.verify(&device.key)?;
+    if root.address != *address || root.device != device.id {
         return Err(refused::<BatchRoot>("of another device"));
     }
     if root.number == 0 || usize::try_from(root.leaf_count).is_ok_and(|count| count > limits::PREKEYS) {

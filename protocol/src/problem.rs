@@ -109,6 +109,8 @@ codes! {
     DevicesChanged, "devices-changed", 409, "The devices of a correspondent changed: ask for their keys again.";
     /// The device is not on its account's list.
     DeviceUnknown, "device-unknown", 401, "The relay does not know this device.";
+    /// The device list is not the one that follows the present one.
+    ListOutdated, "list-outdated", 409, "This device list does not follow the one that the relay has.";
     /// The request's body is malformed.
     Malformed, "malformed", 400, "The request cannot be read.";
     /// The same message id was used for another envelope.

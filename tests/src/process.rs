@@ -160,6 +160,7 @@ impl Outside {
             .env("PLI_STEPS_CA", self.line.ca())
             .env("PLI_STEPS_CODE_FILE", code)
             .env("PLI_STEPS_PHRASE_FILE", phrase)
+            .env("PLI_STEPS_LINK_FILE", self.folder.path().join("link-code"))
             .env(CLOCK_AHEAD, self.clock_ahead_days.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

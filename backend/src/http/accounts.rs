@@ -3,17 +3,18 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Path, State};
+use axum::http::StatusCode;
 use data_encoding::BASE64;
 use protocol::api::{
-    AccountKeys, ChallengeAnswer, ChallengeRequest, Enrolled, Enrolment, KeysAnswer, ServerInfo, TokenAnswer,
-    TokenRequest,
+    AccountKeys, ChallengeAnswer, ChallengeRequest, Enrolled, Enrolment, KeysAnswer, ListUpload, ServerInfo,
+    TokenAnswer, TokenRequest,
 };
 use protocol::identity::VerifiedAccount;
 use protocol::sign::{Purpose, Signature};
 use protocol::{Address, Code, FormatError, Timestamp};
 
 use super::App;
-use super::extract::{Binary, BinaryAnswer, Json};
+use super::extract::{Binary, BinaryAnswer, Caller, Json};
 use super::refusal::Refusal;
 use crate::crash::crash_point;
 use crate::limits::network;
@@ -113,6 +114,28 @@ pub(super) async fn identity(
         })
         .await?;
     Ok(BinaryAnswer(KeysAnswer { accounts }))
+}
+
+/// `POST /v1/lists`: the account's next device list, signed by its identity, with the first batch of a device that it adds.
+pub(super) async fn publish_list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Binary { value: upload, .. }: Binary<ListUpload>,
+) -> Result<StatusCode, Refusal> {
+    if !app.doors().archives.take(caller.device.as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
+    let doors = app.clone();
+    let now = Timestamp::now();
+    app.storage()
+        .write(move |connection, effects| {
+            let removed = accounts::publish_list(connection, effects, &caller.address, &upload, now)?;
+            doors.tokens().end(&removed);
+            Ok(())
+        })
+        .await?;
+    crash_point!("list-unanswered");
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/challenges`.

@@ -6,6 +6,7 @@ mod archives;
 mod directory;
 mod extract;
 mod keys;
+mod links;
 mod mail;
 mod refusal;
 mod sequence;
@@ -27,6 +28,7 @@ use crate::limits::Doors;
 use crate::relay::Tuning;
 use crate::storage::Storage;
 use crate::tokens::Tokens;
+pub(crate) use links::Channels;
 use refusal::Refusal;
 
 /// What the handlers work with.
@@ -38,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) tokens: Tokens,
+    pub(crate) channels: Channels,
     /// Turns true when the relay stops.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Every open stream holds a clone, so that the stop can wait for them; none are opened once it is taken.
@@ -86,6 +89,10 @@ impl App {
         &self.0.tokens
     }
 
+    fn channels(&self) -> &Channels {
+        &self.0.channels
+    }
+
     fn stopping(&self) -> watch::Receiver<bool> {
         self.0.stopping.clone()
     }
@@ -112,6 +119,11 @@ pub(crate) fn router(app: &App) -> Router {
         .route(path::ENTRIES, get(directory::search))
         .route(&format!("{}/{{address}}", path::ENTRIES), get(directory::entry))
         .route(&format!("{}/{{address}}", path::IDENTITIES), get(accounts::identity))
+        .route(path::LISTS, post(accounts::publish_list))
+        .route(
+            &format!("{}/{{channel}}/{{what}}", path::LINKS),
+            get(links::read).put(links::put),
+        )
         .route(path::KEYS, post(keys::hand_out))
         .route(path::PREKEYS, get(keys::stock).post(keys::upload))
         .route(path::DEPOSITS, post(mail::deposit))

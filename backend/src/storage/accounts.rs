@@ -1,10 +1,10 @@
 //! Accounts and their devices: enrolment, and what others are told of them.
 //! Prekeys are in [`super::prekeys`], heads and entries in [`super::sequence`].
 
-use protocol::api::Enrolment;
+use protocol::api::{Enrolment, ListUpload};
 use protocol::cbor;
 use protocol::identity::{DeviceList, Identity, Predecessor, Signed, Succession, VerifiedAccount, VerifiedDevice};
-use protocol::prekey::BatchRoot;
+use protocol::prekey::{BatchRoot, BatchUpload};
 use protocol::sign::VerifyingKey;
 use protocol::{Address, Code, DeviceId, Digest, Timestamp, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -78,7 +78,7 @@ pub(crate) fn enrol(
             verified.digest.as_bytes(),
             now.as_millis(),
         ])?;
-    add_device(connection, account, verified)?;
+    add_device(connection, account, &verified.device, &enrolment.batch, &verified.root)?;
     activation::mark_used(connection, address)?;
     Ok(EnrolmentEnd::Enrolled)
 }
@@ -130,7 +130,13 @@ pub(crate) fn succeed(
             now.as_millis()
         ])?;
     let before = devices(connection, present.id, now)?;
-    let device = add_device(connection, present.id, verified)?;
+    let device = add_device(
+        connection,
+        present.id,
+        &verified.device,
+        &enrolment.batch,
+        &verified.root,
+    )?;
     let rows: Vec<i64> = before.iter().map(|(row, ..)| *row).collect();
     sequence::move_all(connection, effects, &rows, (device, verified.device.id))?;
     let mut removed = Vec::with_capacity(before.len());
@@ -143,6 +149,75 @@ pub(crate) fn succeed(
     Ok(removed)
 }
 
+/// Takes the next device list of an account: adds the device that is new on it, and removes those that are not on it.
+///
+/// The same list again changes nothing. Gives back the devices that are no more: their tokens are to end.
+pub(crate) fn publish_list(
+    connection: &Connection,
+    effects: &mut Effects,
+    address: &Address,
+    upload: &ListUpload,
+    now: Timestamp,
+) -> Result<Vec<DeviceId>, StorageError> {
+    let Some(present) = find(connection, address)? else {
+        return refuse(Code::DeviceUnknown, "");
+    };
+    if present.list == upload.list {
+        return Ok(Vec::new());
+    }
+    let before = VerifiedAccount::verify(&present.identity, &present.list)?;
+    let Ok(listed) = VerifiedAccount::verify(&present.identity, &upload.list) else {
+        return refuse(Code::SignatureRefused, "not a list of the account's identity");
+    };
+    if listed.list_version() != before.list_version().saturating_add(1) {
+        return refuse(Code::ListOutdated, "not the list that follows the present one");
+    }
+    let mut added = listed
+        .devices()
+        .iter()
+        .filter(|device| before.device(&device.id).is_none());
+    if let Some(new) = added.next() {
+        let Some(batch) = &upload.batch else {
+            return refuse(Code::SignatureRefused, "the new device has no prekeys");
+        };
+        let Ok(root) = batch.verify(&listed, &new.id) else {
+            return refuse(Code::SignatureRefused, "prekeys that are not the new device's");
+        };
+        if added.next().is_some() {
+            return refuse(Code::SignatureRefused, "more than one new device");
+        }
+        prekeys::check_dates(&root, now)?;
+        add_device(connection, present.id, new, batch, &root)?;
+    }
+    let mut removed = Vec::new();
+    let present_devices = devices(connection, present.id, now)?;
+    let main = listed.devices().first().and_then(|main| {
+        let row = present_devices.iter().find(|(_, id, _)| *id == main.id);
+        row.map(|(row, id, _)| (*row, *id))
+    });
+    for (row, id, _) in present_devices {
+        if listed.device(&id).is_some() {
+            continue;
+        }
+        // The account's other devices have what waits for it, but for what came while they were away.
+        if let Some(main) = main {
+            let place = sequence::Place {
+                device: row,
+                account: present.id,
+            };
+            sequence::rescue(connection, effects, place, main)?;
+        }
+        sequence::drop_all(connection, effects, row)?;
+        remove_device(connection, row)?;
+        effects.wake.insert(id);
+        removed.push(id);
+    }
+    connection
+        .prepare_cached("UPDATE account SET list = ?2 WHERE id = ?1")?
+        .execute(params![present.id, cbor::encode(&upload.list)])?;
+    Ok(removed)
+}
+
 /// The identities that an account had before, oldest first.
 pub(crate) fn predecessors(connection: &Connection, account: i64) -> Result<Vec<Predecessor>, StorageError> {
     let rows: Vec<Vec<u8>> = connection
@@ -152,22 +227,24 @@ pub(crate) fn predecessors(connection: &Connection, account: i64) -> Result<Vec<
     Ok(rows.iter().map(|row| cbor::decode(row)).collect::<Result<_, _>>()?)
 }
 
-/// Adds the device of an enrolment, with its first batch.
-fn add_device(connection: &Connection, account: i64, verified: &VerifiedEnrolment) -> Result<i64, StorageError> {
+/// Adds a device with its first batch.
+fn add_device(
+    connection: &Connection,
+    account: i64,
+    added: &VerifiedDevice,
+    batch: &BatchUpload,
+    root: &BatchRoot,
+) -> Result<i64, StorageError> {
     let known = connection
         .prepare_cached("SELECT 1 FROM device WHERE device = ?1")?
-        .exists([verified.device.id.as_bytes()])?;
+        .exists([added.id.as_bytes()])?;
     if known {
         return refuse(Code::SignatureRefused, "the device belongs to another account");
     }
     let device = connection
         .prepare_cached("INSERT INTO device (account, device, key) VALUES (?1, ?2, ?3)")?
-        .insert(params![
-            account,
-            verified.device.id.as_bytes(),
-            verified.device.key.as_bytes()
-        ])?;
-    prekeys::replace(connection, device, &verified.enrolment.batch, &verified.root)?;
+        .insert(params![account, added.id.as_bytes(), added.key.as_bytes()])?;
+    prekeys::replace(connection, device, batch, root)?;
     Ok(device)
 }
 

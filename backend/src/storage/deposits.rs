@@ -220,7 +220,9 @@ fn match_wraps(connection: &Connection, arrival: &Arrival, now: Timestamp) -> Re
         devices: BTreeMap::new(),
         reached: BTreeSet::new(),
     };
-    for address in std::iter::once(&header.from).chain(&header.to) {
+    let is_own = header.class == Class::Own;
+    let others = header.to.iter().filter(|_| !is_own);
+    for address in std::iter::once(&header.from).chain(others) {
         let Some(account) = accounts::find_id(connection, address)? else {
             continue;
         };
@@ -231,7 +233,7 @@ fn match_wraps(connection: &Connection, arrival: &Arrival, now: Timestamp) -> Re
             match wraps.remove(&(address, id)) {
                 Some(place) => {
                     targets.devices.insert(row, (id, place));
-                    if *address != header.from {
+                    if *address != header.from || is_own {
                         targets.reached.insert(address.clone());
                     }
                 }

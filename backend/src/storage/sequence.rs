@@ -97,6 +97,45 @@ pub(super) fn move_all(
     Ok(())
 }
 
+/// Hands what waits for one device of an account alone to another of its devices, which asks its sender for it anew.
+pub(super) fn rescue(
+    connection: &Connection,
+    effects: &mut Effects,
+    from: Place,
+    to: (i64, DeviceId),
+) -> Result<(), StorageError> {
+    let alone: Vec<(Vec<u8>, i64)> = connection
+        .prepare_cached(
+            "SELECT body, deposit FROM sequence_entry entry
+             WHERE device = ?1 AND deposit <> 0 AND body <> x''
+             AND EXISTS (SELECT 1 FROM delivery JOIN account ON account.address = delivery.address
+                         WHERE delivery.deposit = entry.deposit AND account.id = ?2 AND delivery.step = ?3)
+             AND NOT EXISTS (SELECT 1 FROM sequence_entry other JOIN device ON device.id = other.device
+                             WHERE other.deposit = entry.deposit AND other.device <> ?1 AND device.account = ?2)
+             ORDER BY number",
+        )?
+        .query_map(params![from.device, from.account, Step::Available.number()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    for (body, deposit) in alone {
+        append_encoded(connection, effects, to, &body, deposit)?;
+    }
+    Ok(())
+}
+
+/// Forgets what waits for a device that is no more.
+pub(super) fn drop_all(connection: &Connection, effects: &mut Effects, device: i64) -> Result<(), StorageError> {
+    let deposits: Vec<i64> = connection
+        .prepare_cached("DELETE FROM sequence_entry WHERE device = ?1 RETURNING deposit")?
+        .query_map([device], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for deposit in deposits {
+        drop_payload(connection, effects, deposit)?;
+    }
+    Ok(())
+}
+
 /// Checks that a device and the relay agree at `cursor`; tells whether there is anything after it.
 pub(crate) fn check(connection: &Connection, place: Place, cursor: Cursor) -> Result<bool, StorageError> {
     let heads = heads(connection, place)?;

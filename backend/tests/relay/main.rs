@@ -14,6 +14,8 @@ mod directory;
 mod doors;
 mod journey;
 mod lifecycle;
+mod links;
+mod lists;
 mod logs;
 mod page;
 mod prekeys;

@@ -19,7 +19,7 @@ fn it_names_every_path_and_code() {
         .filter_map(|line| line.trim().strip_prefix("pub const ")?.split_once("&str = \"/"))
         .map(|(_, path)| format!("/{}", path.trim_end_matches("\";")))
         .collect();
-    assert_eq!(paths.len(), 15, "{paths:?}");
+    assert_eq!(paths.len(), 17, "{paths:?}");
     for path in paths {
         let is_named = page.contains(&format!(" {path}` | ")) || page.contains(&format!(" {path}/{{"));
         assert!(is_named, "{path}");
@@ -65,6 +65,7 @@ fn its_limits_are_those_of_the_code() {
         ("a payload", limits::PAYLOAD_BYTES),
         ("a deposit", limits::DEPOSIT_BYTES),
         ("a sealed part of an archive", limits::ARCHIVE_PART_BYTES),
+        ("a sealed hello or answer", limits::LINK_BYTES),
         ("wraps of a deposit", limits::WRAPS),
         ("recipients of a mail", limits::RECIPIENTS),
         ("devices of an account", limits::DEVICES),

@@ -374,6 +374,7 @@ pub(crate) async fn problem_of(answer: Response) -> Code {
 pub(crate) struct Phone {
     pub(crate) address: Address,
     pub(crate) key: SigningKey,
+    pub(crate) identity_key: SigningKey,
     pub(crate) device: DeviceId,
     pub(crate) identity: Signed<Identity>,
     pub(crate) list: Signed<DeviceList>,
@@ -429,12 +430,31 @@ impl Phone {
         Self {
             address,
             key,
+            identity_key,
             device,
             identity,
             list,
             batch,
             token: String::new(),
         }
+    }
+
+    /// The list of the next version, with these devices.
+    pub(crate) fn next_list(&self, devices: &[&Self]) -> Signed<DeviceList> {
+        let mut list = self.list.verify(&self.identity_key.verifying_key()).unwrap();
+        list.version = list.version.saturating_add(1);
+        list.devices = devices.iter().map(|phone| self.certify(phone)).collect();
+        Signed::make(&list, &self.identity_key)
+    }
+
+    fn certify(&self, phone: &Self) -> Signed<DeviceCertificate> {
+        let certificate = DeviceCertificate {
+            address: self.address.clone(),
+            identity: self.identity.digest(),
+            key: phone.key.verifying_key(),
+            created_at: Timestamp::from_millis(0),
+        };
+        Signed::make(&certificate, &self.identity_key)
     }
 
     pub(crate) fn next_batch(&self, number: u64, prekeys: u32) -> MadeBatch {

@@ -9,7 +9,7 @@ use protocol::prekey::VerifiedPrekey;
 use protocol::{Address, DeviceId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::Account;
+use super::{Account, list};
 use crate::error::{Error, KeysError};
 use crate::session::Session;
 use crate::store::column::Column;
@@ -54,7 +54,7 @@ impl Session {
         accounts: Vec<Address>,
         prekeys: PrekeyWish,
     ) -> Result<HashMap<Address, Known>, Error> {
-        let asked = accounts.clone();
+        let (asked, own) = (accounts.clone(), account.address.clone());
         let answer = self.relay.keys(account, accounts, prekeys).await?;
         let now = self.relay.clock.now();
         self.write(|tx| {
@@ -64,6 +64,10 @@ impl Session {
                 match VerifiedAccount::verify(&keys.identity, &keys.list) {
                     Ok(account) if asked.contains(account.address()) => {
                         let address = account.address().clone();
+                        if address == own {
+                            known.insert(address, list::take_in_own(tx, keys, account, now)?);
+                            continue;
+                        }
                         known.insert(address, take_in(tx, keys, account, now)?);
                     }
                     _ => all_verify = false,
@@ -108,6 +112,17 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
         _ => {}
     }
     pin(tx, &account, &keys.identity, &keys.list)?;
+    with_prekeys(tx, keys, account, former, now)
+}
+
+/// The account, with the prekeys that verify for it.
+pub(super) fn with_prekeys(
+    tx: &Transaction<'_>,
+    keys: &AccountKeys,
+    account: VerifiedAccount,
+    former: Vec<VerifiedAccount>,
+    now: Timestamp,
+) -> Result<Known, Error> {
     let mut prekeys = Vec::with_capacity(keys.prekeys.len());
     for handed in &keys.prekeys {
         let newest = newest_batch(tx, &handed.device)?;

@@ -4,6 +4,8 @@
 pub(crate) mod correspondent;
 pub(crate) mod enrol;
 pub(crate) mod identity;
+pub(crate) mod link;
+pub(crate) mod list;
 pub(crate) mod prekeys;
 mod recovery;
 mod removal;

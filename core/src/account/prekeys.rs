@@ -4,9 +4,10 @@ use protocol::api::PrekeyStock;
 use protocol::cbor;
 use protocol::envelope;
 use protocol::limits;
-use protocol::prekey::{BatchFacts, MadeBatch, PrekeyId};
+use protocol::prekey::{BatchFacts, BatchUpload, MadeBatch, PrekeyId};
 use protocol::seal::PrekeySecret;
-use protocol::{Code, Timestamp};
+use protocol::sign::SigningKey;
+use protocol::{Address, Code, DeviceId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::Account;
@@ -30,27 +31,52 @@ const LAST_RESORT: i64 = -1;
 pub(crate) fn make_batch(tx: &Transaction<'_>, account: &Account, after: u64, now: Timestamp) -> Result<(), Error> {
     let newest: u64 = tx.query_row("SELECT coalesce(max(batch), 0) FROM prekey", [], |row| row.get(0))?;
     let number = newest.max(after).saturating_add(1);
+    let holder = Holder {
+        address: &account.address,
+        device: account.device,
+        key: &account.key,
+        list_version: account.verified.list_version(),
+    };
+    let upload = store_batch(tx, &holder, number, now)?;
+    tx.execute(
+        "INSERT INTO batch_upload (number, upload) VALUES (?1, ?2)",
+        params![number, cbor::encode(&upload)],
+    )?;
+    Ok(())
+}
+
+/// The device that holds the private halves of a batch.
+pub(super) struct Holder<'a> {
+    pub(super) address: &'a Address,
+    pub(super) device: DeviceId,
+    pub(super) key: &'a SigningKey,
+    pub(super) list_version: u64,
+}
+
+/// Makes a batch and stores its secrets; what is to be published of it.
+pub(super) fn store_batch(
+    tx: &Transaction<'_>,
+    holder: &Holder<'_>,
+    number: u64,
+    now: Timestamp,
+) -> Result<BatchUpload, Error> {
     let not_after = now.plus_days(limits::BATCH_DAYS);
     let facts = BatchFacts {
-        address: account.address.clone(),
-        device: account.device,
-        list_version: account.verified.list_version(),
+        address: holder.address.clone(),
+        device: holder.device,
+        list_version: holder.list_version,
         number,
         opens: vec![envelope::VERSION],
         not_after,
     };
-    let made = MadeBatch::make(&account.key, facts, BATCH)?;
+    let made = MadeBatch::make(holder.key, facts, BATCH)?;
     let mut insert =
         tx.prepare_cached("INSERT INTO prekey (batch, leaf, secret, not_after) VALUES (?1, ?2, ?3, ?4)")?;
     let leaves = (0_i64..).zip(&made.secrets).chain([(LAST_RESORT, &made.last_resort)]);
     for (leaf, secret) in leaves {
         insert.execute(params![number, leaf, Column(secret), Column(&not_after)])?;
     }
-    tx.execute(
-        "INSERT INTO batch_upload (number, upload) VALUES (?1, ?2)",
-        params![number, cbor::encode(&made.upload)],
-    )?;
-    Ok(())
+    Ok(made.upload)
 }
 
 /// The secret of one of this device's prekeys, if it is still there.

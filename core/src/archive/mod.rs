@@ -1,11 +1,14 @@
 //! The backup: an account's messages and pinned correspondents, sealed under the recovery phrase and kept at the relay.
 //! It is written in parts that follow each other ([`write`]) and taken in by the phone that comes next ([`take_in`]).
 
+mod history;
 mod take_in;
 mod write;
 
 use protocol::{ArchiveId, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
+
+pub(crate) use history::take_note;
 
 use crate::account::Account;
 use crate::account::enrol::RecoveryPhrase;

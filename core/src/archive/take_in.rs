@@ -18,12 +18,24 @@ use crate::mail::received;
 use crate::mime;
 use crate::session::Session;
 use crate::store::column::Column;
+use crate::sync::states;
 
 /// How far an earlier phone's backup was taken in.
 struct Restoration {
     key: ArchiveKey,
     archive: Option<ArchiveId>,
     next_part: u64,
+    /// The one archive that is a main device's history, and its parts.
+    history: Option<(ArchiveId, u64)>,
+}
+
+/// Whose archive it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum From {
+    /// A phone's that is no more.
+    LostPhone,
+    /// The main device's of this account.
+    OwnDevice,
 }
 
 impl Session {
@@ -33,6 +45,10 @@ impl Session {
             return Ok(0);
         }
         let before = self.read(message_count)?;
+        if let Some((archive, parts)) = self.read(load)?.and_then(|restoration| restoration.history) {
+            self.take_in_history(account, archive, parts).await?;
+            return Ok(self.read(message_count)?.saturating_sub(before));
+        }
         // Nobody writes to them any more: they come one after the other, the oldest first.
         let mut archives = self.relay.archives(account).await?.archives;
         archives.reverse();
@@ -60,7 +76,7 @@ impl Session {
             let part = archive::open(&restoration.key, archive, number, &sealed)?;
             self.write(|tx| {
                 for record in &part.records {
-                    take_in(tx, account, record)?;
+                    take_in(tx, account, record, From::LostPhone)?;
                 }
                 tx.execute(
                     "UPDATE restoration SET archive = ?1, next_part = ?2",
@@ -78,6 +94,45 @@ fn message_count(connection: &Connection) -> Result<u32, Error> {
     Ok(connection.query_row("SELECT count(*) FROM message", [], |row| row.get(0))?)
 }
 
+impl Session {
+    /// Takes in what is left of the history that the main device wrote, and drops it at the relay.
+    async fn take_in_history(&self, account: &Account, archive: ArchiveId, parts: u64) -> Result<(), Error> {
+        while let Some(restoration) = self.read(load)?
+            && restoration.next_part < parts
+        {
+            let number = restoration.next_part;
+            let sealed = self.relay.part(account, archive, number).await?;
+            let part = archive::open(&restoration.key, archive, number, &sealed)?;
+            self.write(|tx| {
+                for record in &part.records {
+                    match record {
+                        // What this device has itself is newer, and what it knows to be deleted stays so.
+                        Record::Message(message) if is_known(tx, message)? => {}
+                        record => take_in(tx, account, record, From::OwnDevice)?,
+                    }
+                }
+                tx.execute("UPDATE restoration SET next_part = next_part + 1", [])?;
+                Ok(())
+            })?;
+            crash_point!("history-taken-in");
+        }
+        self.relay.drop_archive(account, archive).await?;
+        self.write(|tx| {
+            tx.execute("DELETE FROM restoration", [])?;
+            Ok(())
+        })
+    }
+}
+
+fn is_known(tx: &Transaction<'_>, message: &ArchivedMessage) -> Result<bool, Error> {
+    let is_known = tx
+        .prepare_cached(
+            "SELECT 1 FROM message WHERE sender = ?1 AND id = ?2 UNION ALL SELECT 1 FROM seen WHERE sender = ?1 AND id = ?2",
+        )?
+        .exists(params![Column(&message.sender), Column(&message.id)])?;
+    Ok(is_known)
+}
+
 /// All of it is here: this phone's own backup goes on, in an archive of its own.
 fn finish(tx: &Transaction<'_>, restoration: &Restoration, now: Timestamp, was_kept: bool) -> Result<(), Error> {
     tx.execute("DELETE FROM restoration", [])?;
@@ -93,22 +148,29 @@ fn finish(tx: &Transaction<'_>, restoration: &Restoration, now: Timestamp, was_k
 
 fn load(connection: &Connection) -> Result<Option<Restoration>, Error> {
     let restoration = connection
-        .query_row("SELECT key, archive, next_part FROM restoration", [], |row| {
-            let (Column(key), Column(archive)) = (row.get(0)?, row.get(1)?);
-            Ok(Restoration {
-                key,
-                archive,
-                next_part: row.get(2)?,
-            })
-        })
+        .query_row(
+            "SELECT key, archive, next_part, history, parts FROM restoration",
+            [],
+            |row| {
+                let (Column(key), Column(archive)) = (row.get(0)?, row.get(1)?);
+                let Column(history): Column<Option<ArchiveId>> = row.get(3)?;
+                let parts = row.get(4)?;
+                Ok(Restoration {
+                    key,
+                    archive,
+                    next_part: row.get(2)?,
+                    history: history.map(|archive| (archive, parts)),
+                })
+            },
+        )
         .optional()?;
     Ok(restoration)
 }
 
 /// Takes one record in. A later record of a message prevails.
-fn take_in(tx: &Transaction<'_>, account: &Account, record: &Record) -> Result<(), Error> {
+fn take_in(tx: &Transaction<'_>, account: &Account, record: &Record, from: From) -> Result<(), Error> {
     match record {
-        Record::Message(message) => take_in_message(tx, account, message),
+        Record::Message(message) => take_in_message(tx, account, message, from),
         Record::Deleted(deleted) => delete(tx, account, deleted),
         Record::Correspondent(kept) => {
             // What this phone learnt itself is newer.
@@ -126,7 +188,12 @@ fn take_in(tx: &Transaction<'_>, account: &Account, record: &Record) -> Result<(
     }
 }
 
-fn take_in_message(tx: &Transaction<'_>, account: &Account, message: &ArchivedMessage) -> Result<(), Error> {
+fn take_in_message(
+    tx: &Transaction<'_>,
+    account: &Account,
+    message: &ArchivedMessage,
+    from: From,
+) -> Result<(), Error> {
     tx.execute(
         "DELETE FROM message WHERE sender = ?1 AND id = ?2",
         params![Column(&message.sender), Column(&message.id)],
@@ -165,10 +232,11 @@ fn take_in_message(tx: &Transaction<'_>, account: &Account, message: &ArchivedMe
         ],
     )?;
     for delivery in &message.deliveries {
-        // Whether it left after the last increment, only the recipient can tell.
         let state = match DeliveryState::column_result(ValueRef::Integer(delivery.state.into())) {
-            Ok(DeliveryState::Queued) | Err(_) => DeliveryState::Unknown,
+            // Whether it left after the last increment, only the recipient can tell.
+            Ok(DeliveryState::Queued) if from == From::LostPhone => DeliveryState::Unknown,
             Ok(state) => state,
+            Err(_) => DeliveryState::Unknown,
         };
         tx.execute(
             "INSERT INTO delivery (message, address, state, state_at) VALUES (?1, ?2, ?3, ?4)",
@@ -178,7 +246,8 @@ fn take_in_message(tx: &Transaction<'_>, account: &Account, message: &ArchivedMe
     if message.sender != account.address {
         mark_seen(tx, message)?;
     }
-    Ok(())
+    // Another device may have said something of it before it came.
+    states::show(tx, &message.sender, message.id)
 }
 
 fn delete(tx: &Transaction<'_>, account: &Account, deleted: &DeletedMessage) -> Result<(), Error> {

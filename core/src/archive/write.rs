@@ -16,7 +16,7 @@ use crate::store::column::Column;
 /// After this long the backup is written anew, so that what was deleted drops out, in days.
 const RENEW_DAYS: i64 = 30;
 /// Most records of one part.
-const RECORDS: u32 = 500;
+pub(super) const RECORDS: u32 = 500;
 
 /// Where the backup stands.
 struct Backup {
@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// Sends the parts that are sealed; whether there were any.
-    async fn send_parts(&self, account: &Account) -> Result<bool, Error> {
+    pub(super) async fn send_parts(&self, account: &Account) -> Result<bool, Error> {
         let mut any = false;
         while let Some((archive, number, sealed)) = self.read(next_sealed)? {
             self.relay.put_part(account, archive, number, sealed).await?;
@@ -66,8 +66,11 @@ impl Session {
     /// Archives that this one replaces, now that the relay has all of it.
     async fn drop_others(&self, account: &Account) -> Result<(), Error> {
         let Some(backup) = self.read(load)? else { return Ok(()) };
-        for archive in self.relay.archives(account).await?.archives {
-            if archive.id != backup.archive {
+        let present = self.relay.archives(account).await?.archives;
+        // Histories of new devices are for those to drop.
+        let histories = self.write(|tx| super::history::still_there(tx, &present))?;
+        for archive in present {
+            if archive.id != backup.archive && !histories.contains(&archive.id) {
                 self.relay.drop_archive(account, archive.id).await?;
             }
         }
@@ -105,16 +108,29 @@ fn seal_next(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, Error> {
     if due.is_empty() {
         return Ok(false);
     }
-    let mut records = Vec::new();
-    let mut gathered = 0_usize;
-    for (address, id) in due {
+    let (records, taken) = gather(tx, &due)?;
+    for (address, id) in due.iter().take(taken) {
         tx.execute(
             "DELETE FROM backup_due WHERE address = ?1 AND id = ?2",
-            params![Column(&address), Column(&id)],
+            params![Column(address), Column(id)],
         )?;
+    }
+    seal(tx, &backup.key, backup.archive, backup.next_part, records)?;
+    tx.execute("UPDATE backup SET next_part = next_part + 1", [])?;
+    Ok(true)
+}
+
+/// The records of what is due, up to the size of a part; for how many of them that is.
+pub(super) fn gather(
+    tx: &Transaction<'_>,
+    due: &[(Address, Option<MessageId>)],
+) -> Result<(Vec<Record>, usize), Error> {
+    let (mut records, mut taken, mut gathered) = (Vec::new(), 0_usize, 0_usize);
+    for (address, id) in due {
+        taken = taken.saturating_add(1);
         let record = match id {
-            Some(id) => Some(message(tx, &address, id)?),
-            None => correspondent(tx, &address)?,
+            Some(id) => Some(message(tx, address, *id)?),
+            None => correspondent(tx, address)?,
         };
         if let Some(record) = record {
             gathered = gathered.saturating_add(size(&record));
@@ -124,13 +140,23 @@ fn seal_next(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, Error> {
             break;
         }
     }
-    let sealed = archive::seal(&backup.key, backup.archive, backup.next_part, &Part { records })?;
+    Ok((records, taken))
+}
+
+/// Seals a part and keeps it until the relay has it.
+pub(super) fn seal(
+    tx: &Transaction<'_>,
+    key: &ArchiveKey,
+    archive: ArchiveId,
+    number: u64,
+    records: Vec<Record>,
+) -> Result<(), Error> {
+    let sealed = archive::seal(key, archive, number, &Part { records })?;
     tx.execute(
         "INSERT INTO backup_part (archive, number, sealed) VALUES (?1, ?2, ?3)",
-        params![Column(&backup.archive), backup.next_part, sealed],
+        params![Column(&archive), number, sealed],
     )?;
-    tx.execute("UPDATE backup SET next_part = next_part + 1", [])?;
-    Ok(true)
+    Ok(())
 }
 
 /// A fresh archive; the relay drops the one before it when it has all of this one.
@@ -140,6 +166,8 @@ fn begin_anew(tx: &Transaction<'_>, backup: Backup, now: Timestamp) -> Result<Ba
         "UPDATE backup SET archive = ?1, next_part = 0, begun_at = ?2",
         params![Column(&archive), Column(&now)],
     )?;
+    // What was sealed for the archive before may follow parts that the relay has dropped; all of it is written anew.
+    tx.execute("DELETE FROM backup_part WHERE archive = ?1", [Column(&backup.archive)])?;
     all_is_due(tx)?;
     Ok(Backup {
         archive,

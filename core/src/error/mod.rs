@@ -3,6 +3,7 @@
 
 mod cause;
 
+use protocol::link::LinkError;
 use protocol::problem::Code;
 use protocol::{FormatError, address::AddressError, envelope::EnvelopeError, seal::SealError};
 use thiserror::Error;
@@ -42,6 +43,12 @@ pub enum Error {
     /// What the relay says of a correspondent does not hold, or is of a later version.
     #[error("keys: {0}")]
     Keys(#[from] KeysError),
+    /// The code shown on a new device cannot be used.
+    #[error("link: {0}")]
+    Link(LinkError),
+    /// Somebody of another account has read the code.
+    #[error("linked to another account")]
+    LinkedElsewhere,
     /// The session is locked.
     #[error("the session is locked")]
     Locked,
@@ -60,6 +67,12 @@ pub enum Error {
     /// This phone is not enrolled.
     #[error("this phone is not enrolled")]
     NotEnrolled,
+    /// There is no such device, or it is this one.
+    #[error("no such device")]
+    NoSuchDevice,
+    /// Only the main device can do this.
+    #[error("not the main device")]
+    NotMain,
     /// The number compared is not that of the identity: it changed meanwhile.
     #[error("the number is of another identity")]
     NumberDiffers,
@@ -84,6 +97,9 @@ pub enum Error {
     /// The store failed.
     #[error("store: {0}")]
     Store(#[from] StoreError),
+    /// The account has as many devices as it may have.
+    #[error("too many devices")]
+    TooManyDevices,
     /// The mail is not one that can be withdrawn.
     #[error("cannot be withdrawn")]
     TooLateToWithdraw,
@@ -102,12 +118,16 @@ impl Error {
             Self::Format(_) => "relay-answer-invalid",
             Self::Hprim(error) => error.code(),
             Self::Keys(reason) => reason.code(),
+            Self::Link(_) => "link-code-refused",
+            Self::LinkedElsewhere => "linked-elsewhere",
             Self::Locked => "locked",
             Self::Mime(error) => error.code(),
             Self::Network(reason) => reason.code(),
             Self::NoSuchMessage => "no-such-message",
             Self::NotEnrolled => "not-enrolled",
             Self::NotHprim => "not-hprim",
+            Self::NoSuchDevice => "no-such-device",
+            Self::NotMain => "not-main",
             Self::NumberDiffers => "number-differs",
             Self::PhraseInvalid => "phrase-invalid",
             Self::PhraseOfAnother => "phrase-of-another",
@@ -116,6 +136,7 @@ impl Error {
             Self::Server(reason) => reason.code(),
             Self::StillLeaving => "still-leaving",
             Self::Store(error) => error.code(),
+            Self::TooManyDevices => "too-many-devices",
             Self::TooLateToWithdraw => "too-late-to-withdraw",
         }
     }
@@ -172,6 +193,14 @@ impl Error {
                 "This file is not a readable HPRIM document: check what your software exported.",
             ),
             Self::Keys(reason) => reason.texts(),
+            Self::Link(_) => (
+                "Ce code n'est pas celui que montre le nouvel appareil : relisez-le, ou faites-en afficher un autre.",
+                "This is not the code that the new device shows: read it again, or have it show another one.",
+            ),
+            Self::LinkedElsewhere => (
+                "Un autre compte a répondu à ce code ; rien n'a été repris. Recommencez, sans montrer le code à d'autres.",
+                "Another account has answered this code and nothing was taken from it. Begin again, and show the code to nobody else.",
+            ),
             Self::Locked => (
                 "La session est verrouillée : déverrouillez-la.",
                 "The session is locked: unlock it.",
@@ -192,6 +221,14 @@ impl Error {
             Self::NotHprim => (
                 "Ce message n'est pas un document HPRIM : exportez-le en .eml.",
                 "This message is not an HPRIM document: export it as .eml.",
+            ),
+            Self::NoSuchDevice => (
+                "Aucun autre appareil du compte ne porte cet identifiant : affichez la liste.",
+                "No other device of the account has this identifier: list the devices.",
+            ),
+            Self::NotMain => (
+                "Seul l'appareil principal peut ajouter ou retirer des appareils : faites-le sur celui-là.",
+                "Only the main device can add or remove devices: do it there.",
             ),
             Self::NumberDiffers => (
                 "Ce numéro n'est pas (ou plus) celui de cette identité : affichez-le de nouveau et comparez-le.",
@@ -219,6 +256,10 @@ impl Error {
                 "This message has not left yet: take it back first, or wait until it is sent.",
             ),
             Self::Store(error) => error.texts(),
+            Self::TooManyDevices => (
+                "Le compte a déjà seize appareils : retirez-en un d'abord.",
+                "The account has sixteen devices already: remove one first.",
+            ),
             Self::TooLateToWithdraw => (
                 "Ce message ne peut plus être repris : il a été relevé, ou il n'est pas de vous.",
                 "This message cannot be taken back: it was retrieved, or is not yours.",

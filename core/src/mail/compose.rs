@@ -19,6 +19,7 @@ use crate::mime::{self, Attachment, Letter};
 use crate::session::Session;
 use crate::store::column::Column;
 use crate::sync::OutboxKind;
+use crate::sync::states::{self, Field};
 
 /// A mail that is being written.
 #[derive(Clone, Default)]
@@ -142,8 +143,9 @@ impl Session {
         if content.len() > limits::MAIL_BYTES {
             return Err(DraftError::TooLarge.into());
         }
+        let at = self.relay.clock.now();
         let rowid = self.write(|tx| {
-            drop_kept(tx, draft)?;
+            drop_kept(tx, draft, at)?;
             let rowid = insert(tx, &account.address, id, Direction::Sent, &letter, &content, draft, now)?;
             for address in &to {
                 delivery::insert(tx, rowid, address, DeliveryState::Queued, now)?;
@@ -168,9 +170,10 @@ impl Session {
         let (id, now) = (MessageId::make()?, clock::now());
         let letter = letter(&account.address, draft, id, now)?;
         let content = mime::compose(&letter);
+        let at = self.relay.clock.now();
         self.write(|tx| {
-            drop_kept(tx, draft)?;
-            insert(
+            drop_kept(tx, draft, at)?;
+            let number = insert(
                 tx,
                 &account.address,
                 id,
@@ -179,7 +182,9 @@ impl Session {
                 &content,
                 draft,
                 now,
-            )
+            )?;
+            states::record(tx, number, Field::Draft, true, at)?;
+            Ok(number)
         })
     }
 
@@ -314,12 +319,14 @@ fn patient_of_letter(from: &Address, letter: &Letter, bytes: &[u8]) -> Option<Pa
 }
 
 /// What was kept of this draft goes away with the transaction that stores what becomes of it.
-fn drop_kept(tx: &Transaction<'_>, draft: &Draft) -> Result<(), Error> {
-    if let Some(number) = draft.kept_as {
-        tx.execute(
-            "DELETE FROM message WHERE rowid = ?1 AND direction = ?2",
-            params![number, Direction::Draft],
-        )?;
+fn drop_kept(tx: &Transaction<'_>, draft: &Draft, at: Timestamp) -> Result<(), Error> {
+    let Some(number) = draft.kept_as else { return Ok(()) };
+    let is_kept = tx
+        .prepare_cached("SELECT 1 FROM message WHERE rowid = ?1 AND direction = ?2")?
+        .exists(params![number, Direction::Draft])?;
+    if is_kept {
+        states::record(tx, number, Field::Deleted, true, at)?;
+        tx.execute("DELETE FROM message WHERE rowid = ?1", [number])?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::session::{READ_RECEIPTS, Session, setting};
 use crate::store::column::Column;
 use crate::sync::OutboxKind;
+use crate::sync::states::{self, Field};
 
 impl Session {
     /// The mail was on a screen. Its sender is told, unless receipts of reading are switched off.
@@ -20,12 +21,22 @@ impl Session {
     ///
     /// [`Error::NoSuchMessage`].
     pub fn mark_read(&self, number: i64) -> Result<(), Error> {
+        let at = self.relay.clock.now();
         self.write(|tx| {
-            if mark_once(tx, number, Mark::Read)? && setting(tx, READ_RECEIPTS)?.as_deref() != Some("off") {
-                queue_receipt(tx, number, Reading::Read)?;
+            if set_mark(tx, number, Mark::Read, true, at)? && setting(tx, READ_RECEIPTS)?.as_deref() != Some("off") {
+                queue_receipt(tx, number, Reading::Read, at)?;
             }
             Ok(())
         })
+    }
+
+    /// The mail counts as unread again, here and on the account's other devices. What its sender was told stays told.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn mark_unread(&self, number: i64) -> Result<(), Error> {
+        self.mark(number, Mark::Read, false)
     }
 
     /// What the mail asks for was done. Its sender is told.
@@ -34,10 +45,11 @@ impl Session {
     ///
     /// [`Error::NoSuchMessage`].
     pub fn mark_handled(&self, number: i64) -> Result<(), Error> {
+        let at = self.relay.clock.now();
         self.write(|tx| {
-            mark_once(tx, number, Mark::Read)?;
-            if mark_once(tx, number, Mark::Handled)? {
-                queue_receipt(tx, number, Reading::Handled)?;
+            set_mark(tx, number, Mark::Read, true, at)?;
+            if set_mark(tx, number, Mark::Handled, true, at)? {
+                queue_receipt(tx, number, Reading::Handled, at)?;
             }
             Ok(())
         })
@@ -49,7 +61,21 @@ impl Session {
     ///
     /// [`Error::NoSuchMessage`].
     pub fn archive(&self, number: i64) -> Result<(), Error> {
-        self.write(|tx| mark_once(tx, number, Mark::Archived).map(drop))
+        self.mark(number, Mark::Archived, true)
+    }
+
+    /// Takes the mail out of the archive again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchMessage`].
+    pub fn unarchive(&self, number: i64) -> Result<(), Error> {
+        self.mark(number, Mark::Archived, false)
+    }
+
+    fn mark(&self, number: i64, mark: Mark, on: bool) -> Result<(), Error> {
+        let at = self.relay.clock.now();
+        self.write(|tx| set_mark(tx, number, mark, on, at).map(drop))
     }
 
     /// Deletes the mail here: nothing of it is left in the store, nor in its log once this returns, unless somebody is
@@ -61,6 +87,7 @@ impl Session {
     ///
     /// [`Error::NoSuchMessage`], [`Error::StillLeaving`].
     pub fn delete(&self, number: i64) -> Result<(), Error> {
+        let at = self.relay.clock.now();
         self.write(|tx| {
             let is_leaving: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM outbox WHERE message = ?1 AND refused = '')",
@@ -70,10 +97,8 @@ impl Session {
             if is_leaving {
                 return Err(Error::StillLeaving);
             }
-            let deleted = tx.execute("DELETE FROM message WHERE rowid = ?1", [number])?;
-            if deleted == 0 {
-                return Err(Error::NoSuchMessage);
-            }
+            states::record(tx, number, Field::Deleted, true, at)?;
+            tx.execute("DELETE FROM message WHERE rowid = ?1", [number])?;
             Ok(())
         })?;
         crash_point!("mail-deleted");
@@ -154,30 +179,39 @@ impl Mark {
             Self::Read => "read_at",
         }
     }
+
+    const fn field(self) -> Field {
+        match self {
+            Self::Archived => Field::Archived,
+            Self::Handled => Field::Handled,
+            Self::Read => Field::Read,
+        }
+    }
 }
 
-/// Sets a time that is not set yet; whether it did.
-fn mark_once(tx: &Transaction<'_>, number: i64, mark: Mark) -> Result<bool, Error> {
+/// Sets or takes back a mark, and notes it for the account's other devices; whether that changed anything.
+fn set_mark(tx: &Transaction<'_>, number: i64, mark: Mark, on: bool, at: Timestamp) -> Result<bool, Error> {
     let column = mark.column();
     let sql = format!("SELECT {column} FROM message WHERE rowid = ?1");
-    let Column(at): Column<Option<Timestamp>> = tx
+    let Column(present): Column<Option<Timestamp>> = tx
         .query_row(&sql, [number], |row| row.get(0))
         .optional()?
         .ok_or(Error::NoSuchMessage)?;
-    if at.is_some() {
+    if present.is_some() == on {
         return Ok(false);
     }
     let sql = format!("UPDATE message SET {column} = ?2 WHERE rowid = ?1");
-    tx.execute(&sql, params![number, Column(&clock::now())])?;
+    tx.execute(&sql, params![number, Column(&on.then_some(at))])?;
+    states::record(tx, number, mark.field(), on, at)?;
     Ok(true)
 }
 
 /// The sender of a received mail is told with the next sync.
-fn queue_receipt(tx: &Transaction<'_>, number: i64, reading: Reading) -> Result<(), Error> {
+fn queue_receipt(tx: &Transaction<'_>, number: i64, reading: Reading, at: Timestamp) -> Result<(), Error> {
     tx.execute(
         "INSERT OR IGNORE INTO receipt (sender, id, reading, at)
          SELECT sender, id, ?2, ?3 FROM message WHERE rowid = ?1 AND direction = ?4",
-        params![number, Column(&reading), Column(&clock::now()), Direction::Received],
+        params![number, Column(&reading), Column(&at), Direction::Received],
     )?;
     Ok(())
 }

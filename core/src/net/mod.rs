@@ -15,6 +15,7 @@ use protocol::api::{
     Withdrawal, WithdrawalAnswer, path,
 };
 use protocol::cbor::{self, Format};
+use protocol::link::LinkCode;
 use protocol::problem::{self, Code, Problem};
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::sign::Purpose;
@@ -113,6 +114,27 @@ impl Relay {
     pub(crate) async fn identity(&self, address: &Address) -> Result<KeysAnswer, Error> {
         let path = format!("{}/{address}", path::IDENTITIES);
         binary(send(self.request(Method::GET, &path)).await?).await
+    }
+
+    pub(crate) async fn publish_list(&self, account: &Account, upload: Vec<u8>) -> Result<(), Error> {
+        self.authorised(account, || {
+            binary_body(self.request(Method::POST, path::LISTS), upload.clone())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Says something in the channel of a code.
+    pub(crate) async fn put_link(&self, code: &LinkCode, what: &str, sealed: Vec<u8>) -> Result<(), Error> {
+        let path = format!("{}/{}/{what}", path::LINKS, code.channel());
+        send(binary_body(self.request(Method::PUT, &path), sealed)).await?;
+        Ok(())
+    }
+
+    /// What was said in the channel of a code.
+    pub(crate) async fn link(&self, code: &LinkCode, what: &str) -> Result<Vec<u8>, Error> {
+        let path = format!("{}/{}/{what}", path::LINKS, code.channel());
+        bytes(send(self.request(Method::GET, &path)).await?, limits::LINK_BYTES).await
     }
 
     pub(crate) async fn archives(&self, account: &Account) -> Result<Archives, Error> {

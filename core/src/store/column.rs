@@ -110,7 +110,7 @@ macro_rules! optional {
     )+};
 }
 
-optional! { ArchiveId ContentKey MessageId Signature }
+optional! { ArchiveId ContentKey DeviceId MessageId Signature }
 
 impl Stored for Reading {
     fn to_column(&self) -> ToSqlOutput<'_> {

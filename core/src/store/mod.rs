@@ -23,7 +23,11 @@ pub use error::StoreError;
 pub use key::StoreKey;
 
 /// Each step brings a store from the schema numbered by its place to the next.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+];
 
 /// Readers open at once; a fifth waits.
 const READERS: usize = 4;

@@ -8,6 +8,7 @@ mod push;
 mod receipts;
 mod receive;
 mod rewrap;
+pub(crate) mod states;
 pub(crate) mod unopened;
 mod watch;
 
@@ -69,12 +70,16 @@ impl Session {
     pub async fn sync(&self) -> Result<SyncReport, Error> {
         let _alone = self.syncing.lock().await;
         let account = self.read(Account::load)?;
-        let outcome = self.exchange(&account).await;
+        // Many steps make a large future, which whoever syncs would carry along.
+        let outcome = Box::pin(self.exchange()).await;
         self.heed_removal(&account, outcome).await
     }
 
-    async fn exchange(&self, account: &Account) -> Result<SyncReport, Error> {
+    async fn exchange(&self) -> Result<SyncReport, Error> {
         let mut report = SyncReport::default();
+        self.publish_lists(&self.read(Account::load)?).await?;
+        let account = &self.read(Account::load)?;
+        self.answer_links(account).await?;
         // What one row of the outbox could not do keeps nothing from coming in.
         let pushed = match self.push(account, &mut report).await {
             Err(error @ Error::Network(reason)) if !reason.is_line_down() => Err(error),
@@ -85,6 +90,7 @@ impl Session {
         report.restored = self.take_in_backup(account).await?;
         self.pull(account, &mut report).await?;
         self.reopen(account, &mut report).await?;
+        self.write_histories(account).await?;
         self.answer_and_ask(account, &mut report).await?;
         self.replenish_prekeys(account).await?;
         self.write_backup(account).await?;

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
 use super::backoff::pauses;
+use super::states;
 use crate::clock;
 use crate::error::Error;
 use crate::mail::delivery::{self, DeliveryState};
@@ -38,8 +39,8 @@ pub(super) fn due(connection: &Connection) -> Result<Vec<i64>, Error> {
 /// Whether there is an answer or a request that was not tried yet.
 pub(super) fn is_fresh_rewrap(connection: &Connection) -> Result<bool, Error> {
     let is_fresh = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM outbox WHERE kind IN (?1, ?2) AND attempts = 0)",
-        [OutboxKind::RewrapRequest, OutboxKind::Rewrap],
+        "SELECT EXISTS (SELECT 1 FROM outbox WHERE kind IN (?1, ?2, ?3) AND attempts = 0)",
+        [OutboxKind::RewrapRequest, OutboxKind::Rewrap, OutboxKind::History],
         |row| row.get(0),
     )?;
     Ok(is_fresh)
@@ -47,6 +48,9 @@ pub(super) fn is_fresh_rewrap(connection: &Connection) -> Result<bool, Error> {
 
 /// Whether a row is due, or a receipt that will be one.
 pub(super) fn is_due(connection: &Connection) -> Result<bool, Error> {
+    if states::is_due(connection)? {
+        return Ok(true);
+    }
     let is_due = connection.query_row(
         &format!("SELECT EXISTS (SELECT 1 FROM outbox o WHERE {DUE}) OR EXISTS (SELECT 1 FROM receipt)"),
         [Column(&clock::now())],
@@ -93,6 +97,10 @@ pub(crate) enum OutboxKind {
     RewrapRequest,
     /// To hand a mail out again, wrapped anew.
     Rewrap,
+    /// To tell the account's other devices what was done here.
+    State,
+    /// To tell a new device where its history is.
+    History,
 }
 
 numbered! {
@@ -102,6 +110,8 @@ numbered! {
         Withdrawal = 2,
         RewrapRequest = 3,
         Rewrap = 4,
+        State = 5,
+        History = 6,
     }
 }
 
@@ -289,6 +299,8 @@ impl Work {
             OutboxKind::Mail => Contents::Mail { message: row.get(3)? },
             OutboxKind::Receipts => Contents::Receipts,
             OutboxKind::RewrapRequest => Contents::RewrapRequest,
+            OutboxKind::State => Contents::State,
+            OutboxKind::History => Contents::History,
             OutboxKind::Rewrap => {
                 let Column(to) = row.get(4)?;
                 return Ok(Self::Rewrap {
@@ -331,6 +343,10 @@ pub(super) enum Contents {
     Receipts,
     /// A request for mails that do not open here.
     RewrapRequest,
+    /// What was done here, for the account's other devices.
+    State,
+    /// Where the history of a new device is.
+    History,
 }
 
 impl Contents {
@@ -339,14 +355,17 @@ impl Contents {
             Self::Mail { .. } => Kind::Mail,
             Self::Receipts => Kind::Receipts,
             Self::RewrapRequest => Kind::Rewrap,
+            Self::State => Kind::State,
+            Self::History => Kind::History,
         }
     }
 
     /// One-time prekeys are for what a person wrote.
     pub(super) const fn prekeys(self) -> PrekeyWish {
         match self {
-            Self::Mail { .. } => PrekeyWish::OneTime,
-            Self::Receipts | Self::RewrapRequest => PrekeyWish::LastResort,
+            // A history's envelope holds a key.
+            Self::Mail { .. } | Self::History => PrekeyWish::OneTime,
+            Self::Receipts | Self::RewrapRequest | Self::State => PrekeyWish::LastResort,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! only its wraps follow the device lists. One row that fails holds up none of the others. The rows are `outbox`'s.
 
 use protocol::cbor;
-use protocol::envelope::{self, Deposit, Header, Wrap};
+use protocol::envelope::{self, Class, Deposit, Header, Wrap};
 use protocol::identity::VerifiedAccount;
 use protocol::prekey::VerifiedPrekey;
 use protocol::statement::StatedRecipient;
@@ -10,7 +10,7 @@ use protocol::{Code, MessageId};
 use rusqlite::params;
 
 use super::outbox::{self, Contents, Envelope, Row, Sealed, Work};
-use super::{SyncReport, receipts};
+use super::{SyncReport, receipts, states};
 use crate::account::Account;
 use crate::account::correspondent::Known;
 use crate::clock;
@@ -28,6 +28,7 @@ impl Session {
     /// Sends every row that is due, in order.
     pub(super) async fn push(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
         self.write(receipts::queue)?;
+        self.write(states::queue)?;
         let mut failed = None;
         for rowid in self.read(outbox::due)? {
             let row = match self.read(|connection| Row::load(connection, rowid)) {
@@ -136,8 +137,8 @@ impl Session {
         };
         let mut asked = recipients.as_slice().to_vec();
         // Mail goes to the sender's own other devices, too.
-        let own_devices = account.verified.devices().len() > 1;
-        if own_devices {
+        let is_own = envelope.what.kind().class() == Class::Own;
+        if !is_own && account.verified.devices().len() > 1 {
             asked.push(account.address.clone());
         }
         let mut known = self.ask_keys(account, asked, envelope.what.prekeys()).await?;

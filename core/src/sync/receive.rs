@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::SyncReport;
 use super::unopened::{self, Reason};
-use super::{receipts, rewrap};
+use super::{receipts, rewrap, states};
 use crate::account::Account;
 use crate::account::correspondent::{self, Known};
 use crate::account::prekeys;
@@ -54,6 +54,10 @@ impl Arrival {
                         done.received = done.received.saturating_add(1);
                     }
                     Kind::Rewrap => rewrap::answer(tx, message)?,
+                    // Only the account's own devices are listened to in its own matters.
+                    Kind::State | Kind::History if !is_own(tx, &message.header.from)? => {}
+                    Kind::State => states::apply(tx, message)?,
+                    Kind::History => crate::archive::take_note(tx, message)?,
                     Kind::Receipts => {
                         let count = receipts::apply(tx, message)?;
                         done.notices = done.notices.saturating_add(count);
@@ -167,7 +171,7 @@ impl Session {
             return match header.class {
                 Class::Mail => keep(Reason::NoPrekey, from),
                 // A receipt or request of an earlier phone's time: who sent it does not keep it.
-                Class::Quiet => Ok(Step::Done(What::Nothing)),
+                Class::Quiet | Class::Own => Ok(Step::Done(What::Nothing)),
             };
         }
         let Some(secret) = self.read(|connection| prekeys::secret(connection, mail.wrap.prekey))? else {
@@ -279,6 +283,11 @@ fn signer<'a>(account: &'a VerifiedAccount, former: &'a [VerifiedAccount], devic
     let mut line = std::iter::once(account).chain(former);
     line.find(|account| account.device(&device).is_some())
         .unwrap_or(account)
+}
+
+fn is_own(tx: &Transaction<'_>, sender: &Address) -> Result<bool, Error> {
+    let Column(own): Column<Address> = tx.query_row("SELECT address FROM account", [], |row| row.get(0))?;
+    Ok(own == *sender)
 }
 
 fn is_seen(connection: &rusqlite::Connection, sender: &Address, id: &MessageId) -> Result<bool, Error> {

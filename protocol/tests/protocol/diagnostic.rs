@@ -14,6 +14,7 @@ pub(crate) fn diagnostic(cbor: &[u8]) -> String {
 
 fn item(decoder: &mut Decoder<'_>) -> String {
     match decoder.datatype().unwrap() {
+        Type::Bool => decoder.bool().unwrap().to_string(),
         Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => {
             decoder.int().unwrap().to_string()
         }

@@ -154,31 +154,30 @@ fn derived() -> Value {
         payload: vec![0xCD; 72].into(),
     };
     let mut refusals = common_refusals("header", &bytes_of_one);
-    let mut refuse = |name: &str, header: &AnyHeader, error: &str| {
-        refusals.push(refused(name, "header", &cbor::encode(header), error));
-    };
-    refuse(
-        "no recipient",
-        &header(Vec::new(), Class::Mail),
-        "refused: no recipient, or too many",
-    );
-    refuse(
-        "17 recipients",
-        &header(many.clone(), Class::Mail),
-        "refused: no recipient, or too many",
-    );
-    let twice = vec![jean.address.clone(), jean.address.clone()];
-    refuse(
-        "a recipient twice",
-        &header(twice, Class::Mail),
-        "refused: an address twice",
-    );
-    let to_itself = vec![jean.address.clone(), lea.address.clone()];
-    refuse(
-        "the sender among the recipients",
-        &header(to_itself, Class::Mail),
-        "refused: an address twice",
-    );
+    let (number, twice) = ("refused: no recipient, or too many", "refused: an address twice");
+    let not_own = "refused: not to its own account alone";
+    let to = |people: &[&Person]| people.iter().map(|person| person.address.clone()).collect();
+    for (name, to, class, error) in [
+        ("no recipient", Vec::new(), Class::Mail, number),
+        ("17 recipients", many.clone(), Class::Mail, number),
+        ("a recipient twice", to(&[&jean, &jean]), Class::Mail, twice),
+        (
+            "the sender among the recipients",
+            to(&[&jean, &lea]),
+            Class::Mail,
+            twice,
+        ),
+        ("class 2 to somebody else", to(&[&jean]), Class::Own, not_own),
+        (
+            "class 2 to the sender and somebody else",
+            to(&[&lea, &jean]),
+            Class::Own,
+            not_own,
+        ),
+        ("the sender alone, in class 1", to(&[&lea]), Class::Quiet, twice),
+    ] {
+        refusals.push(refused(name, "header", &cbor::encode(&header(to, class)), error));
+    }
     refusals.push(refused(
         "an address in upper case",
         "header",
@@ -188,7 +187,7 @@ fn derived() -> Value {
     refusals.push(refused(
         "a class that is not known",
         "header",
-        &replaced(&bytes_of_one, &[0x03, 0x00, 0x04], &[0x03, 0x02, 0x04]),
+        &replaced(&bytes_of_one, &[0x03, 0x00, 0x04], &[0x03, 0x03, 0x04]),
         "malformed",
     ));
     refusals.push(refused(
@@ -212,6 +211,7 @@ fn derived() -> Value {
         "taken": [
             taken("mail to one", "header", &read(&one)),
             taken("receipts to one", "header", &read(&header(vec![jean.address.clone()], Class::Quiet))),
+            taken("states to its own account", "header", &read(&header(vec![lea.address.clone()], Class::Own))),
             taken("mail to 16", "header", &read(&header(many[..16].to_vec(), Class::Mail))),
             taken("one wrap", "deposit", &deposit),
         ],
@@ -390,6 +390,7 @@ fn draw() -> Value {
         }),
         refused("content other than stated", "spliced", &|draft| draft.content[0] = b's'),
         refused("padding not zero", "spliced", &|draft| draft.dirty = true),
+        refused("states in a header of mail", "spliced", &|draft| draft.kind = 3),
         refused("kind that is not known", "malformed", &|draft| draft.kind = 23),
         refused("sealed for another identity of the reader", "recipient", &|draft| {
             draft.statement.recipients[0].identity = digest(0x10);
@@ -468,7 +469,8 @@ fn keys(person: &Person) -> Value {
     })
 }
 
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+/// `bytes` with `to` in the one place where `from` stands.
+pub(crate) fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let places: Vec<_> = (0..=bytes.len() - from.len())
         .filter(|at| bytes[*at..].starts_with(from))
         .collect();

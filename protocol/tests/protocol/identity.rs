@@ -1,9 +1,9 @@
 //! Vectors of `docs/protocol/identity.md`.
 
-use protocol::api::Enrolment;
+use protocol::api::{Enrolment, ListUpload};
 use protocol::cbor;
 use protocol::identity::{
-    DeviceCertificate, DeviceList, Identity, Predecessor, Signed, SignedFormat, Succession, VerifiedAccount,
+    DeviceCertificate, DeviceList, Identity, Predecessor, Signed, SignedFormat, Succession, VerifiedAccount, device_id,
 };
 use protocol::sign::{Purpose, SigningKey};
 use protocol::{Digest, FormatError, limits};
@@ -55,6 +55,8 @@ fn identities_are_those_of_the_page() {
             taken("identity", "signed identity", &lea.identity),
             taken("certificate", "signed device certificate", &list.devices[0]),
             taken("one device", "signed device list", &lea.list),
+            taken("a second device", "list upload", &second_device(&lea, &list)),
+            taken("a device less", "list upload", &a_device_less(&lea, &list)),
             taken("succession", "succession", &succession),
             taken("succession", "signed succession", &step),
             taken("predecessor", "predecessor", &predecessor()),
@@ -434,4 +436,36 @@ fn accounts_refused(lea: &Person) -> Vec<Value> {
 fn verify(shared: &Value, vector: &Value) -> Result<VerifiedAccount, FormatError> {
     let part = |name: &str| bytes(vector.get(name).unwrap_or(&shared[name]));
     VerifiedAccount::verify(&cbor::decode(&part("identity"))?, &cbor::decode(&part("list"))?)
+}
+
+/// Adds the device that says hello in the vectors of linking.
+fn second_device(lea: &Person, present: &DeviceList) -> ListUpload {
+    let hello = crate::link::hello();
+    let certificate = DeviceCertificate {
+        address: lea.address.clone(),
+        identity: lea.identity.digest(),
+        key: hello.key.clone(),
+        created_at: NOW,
+    };
+    let mut next = present.clone();
+    next.version = 2;
+    next.devices.push(Signed::make(&certificate, &lea.identity_key));
+    let upload = ListUpload {
+        list: Signed::make(&next, &lea.identity_key),
+        batch: Some(hello.batch),
+    };
+    let account = VerifiedAccount::verify(&lea.identity, &upload.list).unwrap();
+    let added = device_id(&hello.key);
+    upload.batch.as_ref().unwrap().verify(&account, &added).unwrap();
+    upload
+}
+
+/// And removes it again.
+fn a_device_less(lea: &Person, first: &DeviceList) -> ListUpload {
+    let mut next = first.clone();
+    next.version = 3;
+    ListUpload {
+        list: Signed::make(&next, &lea.identity_key),
+        batch: None,
+    }
 }

@@ -6,16 +6,18 @@ use std::path::PathBuf;
 
 use data_encoding::HEXLOWER;
 use protocol::FormatError;
-use protocol::api::{Challenge, Enrolment, KeysAnswer};
+use protocol::api::{Challenge, Enrolment, KeysAnswer, ListUpload};
 use protocol::archive::Part;
 use protocol::cbor::{self, Format};
 use protocol::envelope::{Deposit, EnvelopeError, Header, Wrap};
 use protocol::identity::{DeviceCertificate, DeviceList, Identity, Predecessor, Signed, Succession};
+use protocol::link::{Answer, Hello};
 use protocol::prekey::{BatchRoot, BatchUpload};
 use protocol::receipt::Receipts;
 use protocol::rewrap::RewrapRequest;
 use protocol::seal::SealError;
 use protocol::sequence::{Cursor, EntryBody, SequencePage};
+use protocol::state::{History, States};
 use protocol::statement::Statement;
 use serde_json::{Value, json};
 
@@ -150,7 +152,7 @@ pub(crate) fn read(format: &str, bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
 type Read = fn(&[u8]) -> Result<Vec<u8>, FormatError>;
 
 /// Every binary format, by the name it has in the vectors.
-pub(crate) const FORMATS: [(&str, Read); 25] = [
+pub(crate) const FORMATS: [(&str, Read); 30] = [
     ("archive part", again::<Part>),
     ("batch root", again::<BatchRoot>),
     ("challenge", again::<Challenge>),
@@ -163,8 +165,12 @@ pub(crate) const FORMATS: [(&str, Read); 25] = [
     ("header", |bytes| {
         Header::parse(bytes).map(|header| cbor::encode(&header))
     }),
+    ("hello", again::<Hello>),
+    ("history", again::<History>),
     ("identity", again::<Identity>),
     ("keys", again::<KeysAnswer>),
+    ("link answer", again::<Answer>),
+    ("list upload", again::<ListUpload>),
     ("predecessor", again::<Predecessor>),
     ("receipts", again::<Receipts>),
     ("rewrap request", again::<RewrapRequest>),
@@ -175,6 +181,7 @@ pub(crate) const FORMATS: [(&str, Read); 25] = [
     ("signed identity", again::<Signed<Identity>>),
     ("signed succession", again::<Signed<Succession>>),
     ("statement", again::<Statement>),
+    ("states", again::<States>),
     ("succession", again::<Succession>),
     ("upload", again::<BatchUpload>),
     ("wrap", again::<Wrap>),

@@ -79,6 +79,20 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
             Ok(()) | Err(Error::AlreadyEnrolled) => {}
             Err(error) => return Err(error.into()),
         },
+        ["show-code", address] => match phone.show_link_code(&address.parse()?, "tablet").await {
+            Ok(code) => std::fs::write(variable("PLI_STEPS_LINK_FILE")?, code.as_bytes())?,
+            Err(Error::AlreadyEnrolled) => {}
+            Err(error) => return Err(error.into()),
+        },
+        ["confirm-code"] => {
+            let code = std::fs::read_to_string(variable("PLI_STEPS_LINK_FILE")?)?;
+            phone.confirm_link(&code).await?;
+        }
+        ["finish-link"] => {
+            if !phone.finish_link().await? {
+                return Err("not linked yet".into());
+            }
+        }
         ["learn-of-removal"] => match phone.sync().await {
             Err(Error::DeviceRemoved | Error::NotEnrolled) => {}
             outcome => return Err(format!("{outcome:?}").into()),

@@ -9,6 +9,7 @@
 )]
 
 mod clock;
+mod devices;
 mod phone;
 mod recovery;
 mod relay;
@@ -23,16 +24,24 @@ use pli_tests::process::steps_in;
 #[test]
 fn every_step_of_the_sources_has_a_scenario() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for (sources, tried, recovery, more) in [
-        ("core/src", phone::STEPS, recovery::STEPS, phone::BATCH_STEPS),
-        ("backend/src", relay::STEPS, recovery::RELAY_STEPS, &[]),
+    for (sources, stories, more) in [
+        (
+            "core/src",
+            [phone::STEPS, recovery::STEPS, devices::STEPS],
+            phone::BATCH_STEPS,
+        ),
+        (
+            "backend/src",
+            [relay::STEPS, recovery::RELAY_STEPS, devices::RELAY_STEPS],
+            &[],
+        ),
     ] {
         let found = steps_in(&root.join(sources));
         let distinct: BTreeSet<&str> = found.iter().map(String::as_str).collect();
         assert_eq!(distinct.len(), found.len(), "a step is named twice: {found:?}");
-        let tried: BTreeSet<&str> = tried
-            .iter()
-            .chain(recovery)
+        let tried: BTreeSet<&str> = stories
+            .into_iter()
+            .flatten()
             .map(|(step, _)| *step)
             .chain(more.iter().copied())
             .collect();

@@ -10,6 +10,7 @@
 
 mod absence;
 mod correspondents;
+mod devices;
 mod drafts;
 mod faults;
 mod hostile;

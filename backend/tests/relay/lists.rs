@@ -1,0 +1,150 @@
+//! The device list of an account: the next one alone, with the first batch of the device that it adds.
+
+use protocol::api::{ListUpload, PrekeyWish, path};
+use protocol::sequence::Cursor;
+use protocol::{Code, Timestamp, cbor};
+use reqwest::{Method, Response, StatusCode};
+
+use super::support::{LEA, PAUL, Phone, TestRelay, ZOE, problem_of};
+
+async fn publish(relay: &TestRelay, phone: &Phone, upload: &ListUpload) -> Response {
+    relay
+        .request(Method::POST, path::LISTS)
+        .bearer_auth(&phone.token)
+        .body(cbor::encode(upload))
+        .send()
+        .await
+        .unwrap()
+}
+
+/// Another device of the same account, not yet on its list.
+fn tablet(phone: &Phone, number: u8) -> Phone {
+    let other = Phone::make_with(phone.address.as_str(), 4, number, Timestamp::now().plus_days(30));
+    Phone {
+        identity: phone.identity.clone(),
+        ..other
+    }
+}
+
+fn adding(phone: &Phone, added: &Phone) -> ListUpload {
+    ListUpload {
+        list: phone.next_list(&[phone, added]),
+        batch: Some(added.batch.upload.clone()),
+    }
+}
+
+#[tokio::test]
+async fn a_device_is_added_with_its_prekeys_and_ends_when_it_is_taken_off() {
+    let relay = TestRelay::start().await;
+    let (mut lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let mut tablet = tablet(&lea, 1);
+    let upload = adding(&lea, &tablet);
+    for _ in 0..2 {
+        let answer = publish(&relay, &lea, &upload).await;
+        assert_eq!(
+            answer.status(),
+            StatusCode::NO_CONTENT,
+            "the same again changes nothing"
+        );
+    }
+    lea.list = upload.list.clone();
+    tablet.token = relay.token(&tablet).await;
+    let keys = relay.keys(&paul, &[LEA], PrekeyWish::OneTime).await;
+    assert_eq!(keys.accounts[0].prekeys.len(), 2, "its first batch came with the list");
+    relay.send(&paul, &[LEA], b"aux deux").await;
+    assert_eq!(relay.page(&lea, Cursor::START).await.len(), 1);
+    assert_eq!(relay.page(&tablet, Cursor::START).await.len(), 1);
+
+    let without = ListUpload {
+        list: lea.next_list(&[&lea]),
+        batch: None,
+    };
+    let answer = publish(&relay, &lea, &without).await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let refused = relay.poll(&tablet, Cursor::START, 0).await;
+    assert_eq!(problem_of(refused).await, Code::TokenRefused);
+    let unknown = relay.challenge(tablet.device).await;
+    assert_eq!(problem_of(unknown).await, Code::DeviceUnknown);
+    assert_eq!(
+        problem_of(publish(&relay, &lea, &upload).await).await,
+        Code::ListOutdated
+    );
+    let keys = relay.keys(&paul, &[LEA], PrekeyWish::OneTime).await;
+    assert_eq!(keys.accounts[0].prekeys.len(), 1);
+    assert_eq!(
+        relay.page(&lea, Cursor::START).await.len(),
+        1,
+        "the main device had it, too"
+    );
+}
+
+#[tokio::test]
+async fn what_waits_for_a_removed_device_alone_goes_to_the_main_one() {
+    let relay = TestRelay::start().await;
+    let (mut lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let mut tablet = tablet(&lea, 1);
+    let upload = adding(&lea, &tablet);
+    publish(&relay, &lea, &upload).await;
+    lea.list = upload.list;
+    tablet.token = relay.token(&tablet).await;
+    // The main device is past its date: the mail is for the tablet alone.
+    relay.alter("UPDATE prekey_batch SET not_after = 0 WHERE device = (SELECT min(device) FROM prekey_batch)");
+    relay.send(&paul, &[LEA], b"seule").await;
+    assert_eq!(relay.page(&lea, Cursor::START).await, []);
+    let without = ListUpload {
+        list: lea.next_list(&[&lea]),
+        batch: None,
+    };
+    let answer = publish(&relay, &lea, &without).await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let page = relay.page(&lea, Cursor::START).await;
+    assert_eq!(page.len(), 1);
+    let mail = super::support::mail_of(&page[0]);
+    assert_eq!(mail.wrap.device, tablet.device, "as it was sealed");
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_follow_or_hold_is_refused_and_changes_nothing() {
+    let relay = TestRelay::start().await;
+    let (lea, zoe) = (relay.enrol(LEA).await, relay.enrol(ZOE).await);
+    let (tablet, second) = (tablet(&lea, 1), tablet(&lea, 2));
+    let good = adding(&lea, &tablet);
+    let old = Phone::make_with(LEA, 4, 1, Timestamp::from_millis(0));
+    let mut later = Phone::make(LEA, 4);
+    later.list = good.list.clone();
+    let signature = Code::SignatureRefused;
+    for (what, upload, code) in [
+        ("two versions on", adding(&later, &tablet), Code::ListOutdated),
+        ("of another identity", adding(&zoe, &tablet), signature),
+        (
+            "no batch",
+            ListUpload {
+                batch: None,
+                ..good.clone()
+            },
+            signature,
+        ),
+        (
+            "a batch of another device",
+            ListUpload {
+                batch: Some(second.batch.upload.clone()),
+                ..good.clone()
+            },
+            signature,
+        ),
+        (
+            "two devices at once",
+            ListUpload {
+                list: lea.next_list(&[&lea, &tablet, &second]),
+                ..good.clone()
+            },
+            signature,
+        ),
+        ("prekeys past their date", adding(&lea, &old), Code::PrekeysOutdated),
+    ] {
+        assert_eq!(problem_of(publish(&relay, &lea, &upload).await).await, code, "{what}");
+    }
+    let keys = relay.keys(&zoe, &[LEA], PrekeyWish::None).await;
+    assert!(keys.accounts[0].list == lea.list, "the list is the one before");
+    assert_eq!(publish(&relay, &lea, &good).await.status(), StatusCode::NO_CONTENT);
+}

@@ -1,0 +1,168 @@
+//! The history of an account for a device that was just added: a snapshot, in an archive of its own under a key of its own.
+//! The device hears of it in an envelope, and drops the archive once it has all of it.
+
+use protocol::api::ArchiveSize;
+use protocol::archive::ArchiveKey;
+use protocol::envelope::Message;
+use protocol::state::History;
+use protocol::{Address, ArchiveId, DeviceId, MessageId, cbor};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::write;
+use crate::account::Account;
+use crate::crash::crash_point;
+use crate::error::Error;
+use crate::session::Session;
+use crate::store::column::Column;
+use crate::sync::OutboxKind;
+
+/// A device whose history is being written.
+struct Writing {
+    device: DeviceId,
+    archive: ArchiveId,
+    key: ArchiveKey,
+    next_part: u64,
+}
+
+impl Session {
+    /// Writes what is left of the histories of new devices, and tells each where its own is.
+    pub(crate) async fn write_histories(&self, account: &Account) -> Result<(), Error> {
+        self.write(begin)?;
+        while self.write(seal_next)? {
+            crash_point!("history-sealed");
+            self.send_parts(account).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Begins the histories of devices that are on the list.
+///
+/// Only after all that waited here was taken in: what came before the list is in the snapshot, what comes after it is sealed
+/// to the device itself.
+fn begin(tx: &Transaction<'_>) -> Result<(), Error> {
+    let mut select = tx.prepare_cached("SELECT device FROM linking WHERE step = 1")?;
+    let devices: Vec<Column<DeviceId>> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for Column(device) in devices {
+        begin_history(tx, device)?;
+    }
+    Ok(())
+}
+
+fn begin_history(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Error> {
+    tx.execute("UPDATE linking SET step = 2 WHERE device = ?1", [Column(&device)])?;
+    tx.execute(
+        "INSERT OR IGNORE INTO history_due (device, address, id) SELECT ?1, sender, id FROM message",
+        [Column(&device)],
+    )?;
+    tx.execute(
+        "INSERT OR IGNORE INTO history_due (device, address) SELECT ?1, address FROM correspondent",
+        [Column(&device)],
+    )?;
+    Ok(())
+}
+
+/// Seals the next part of a history, or tells a device that its own is whole; whether there was anything to do.
+fn seal_next(tx: &Transaction<'_>) -> Result<bool, Error> {
+    let writing = tx
+        .query_row(
+            "SELECT device, archive, key, next_part FROM linking WHERE step = 2 LIMIT 1",
+            [],
+            |row| {
+                let (Column(device), Column(archive), Column(key)) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(Writing {
+                    device,
+                    archive,
+                    key,
+                    next_part: row.get(3)?,
+                })
+            },
+        )
+        .optional()?;
+    let Some(writing) = writing else { return Ok(false) };
+    let due = due(tx, writing.device)?;
+    if due.is_empty() {
+        tell(tx, &writing)?;
+        return Ok(true);
+    }
+    let (records, taken) = write::gather(tx, &due)?;
+    for (address, id) in due.iter().take(taken) {
+        tx.execute(
+            "DELETE FROM history_due WHERE device = ?1 AND address = ?2 AND id = ?3",
+            params![Column(&writing.device), Column(address), Column(id)],
+        )?;
+    }
+    write::seal(tx, &writing.key, writing.archive, writing.next_part, records)?;
+    tx.execute(
+        "UPDATE linking SET next_part = next_part + 1 WHERE device = ?1",
+        [Column(&writing.device)],
+    )?;
+    Ok(true)
+}
+
+fn due(tx: &Transaction<'_>, device: DeviceId) -> Result<Vec<(Address, Option<MessageId>)>, Error> {
+    let mut select = tx.prepare_cached("SELECT address, id FROM history_due WHERE device = ?1 LIMIT ?2")?;
+    let rows = select.query_map(params![Column(&device), write::RECORDS], |row| {
+        let (Column(address), Column(id)) = (row.get(0)?, row.get(1)?);
+        Ok((address, id))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Queues the envelope that says where the history is.
+fn tell(tx: &Transaction<'_>, writing: &Writing) -> Result<(), Error> {
+    let Column(own): Column<Address> = tx.query_row("SELECT address FROM account", [], |row| row.get(0))?;
+    let history = History {
+        device: writing.device,
+        archive: writing.archive,
+        key: writing.key.clone(),
+        parts: writing.next_part,
+    };
+    tx.execute(
+        "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
+        params![
+            OutboxKind::History,
+            Column(&MessageId::make()?),
+            Column(&own),
+            cbor::encode(&history)
+        ],
+    )?;
+    tx.execute(
+        "UPDATE linking SET step = 3 WHERE device = ?1",
+        [Column(&writing.device)],
+    )?;
+    Ok(())
+}
+
+/// The main device says where this one's history is: it is taken in with the next syncs.
+pub(crate) fn take_note(tx: &Transaction<'_>, message: &Message) -> Result<(), Error> {
+    let Ok(history) = cbor::decode::<History>(&message.content) else {
+        tracing::warn!("a note on a history cannot be read and was passed over");
+        return Ok(());
+    };
+    let Column(own): Column<DeviceId> = tx.query_row("SELECT device FROM account", [], |row| row.get(0))?;
+    if history.device == own {
+        tx.execute(
+            "INSERT OR IGNORE INTO restoration (id, key, history, parts) VALUES (1, ?1, ?2, ?3)",
+            params![Column(&history.key), Column(&history.archive), history.parts],
+        )?;
+    }
+    Ok(())
+}
+
+/// Archives that are some device's history. A device that was told and has dropped its own is linked for good.
+pub(super) fn still_there(tx: &Transaction<'_>, present: &[ArchiveSize]) -> Result<Vec<ArchiveId>, Error> {
+    let mut select = tx.prepare_cached("SELECT archive, step FROM linking")?;
+    let rows: Vec<(Column<ArchiveId>, u32)> = select
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut kept = Vec::new();
+    for (Column(archive), step) in rows {
+        if step == 3 && !present.iter().any(|there| there.id == archive) {
+            tx.execute("DELETE FROM linking WHERE archive = ?1", [Column(&archive)])?;
+        } else {
+            kept.push(archive);
+        }
+    }
+    Ok(kept)
+}

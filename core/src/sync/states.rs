@@ -1,0 +1,269 @@
+//! What a person did with mail, on its way to the account's other devices and from them.
+//! The later of two states of a field holds; what was deleted stays deleted, and does not come again.
+
+use protocol::envelope::Message;
+use protocol::state::{Change, State, States};
+use protocol::{Address, DeviceId, MessageId, Timestamp, cbor, limits};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::OutboxKind;
+use crate::clock;
+use crate::error::Error;
+use crate::mail::list::Direction;
+use crate::mail::received;
+use crate::store::column::{Column, numbered};
+
+/// Room that is left for the signed statement and the frame of an envelope of states, in bytes.
+const FRAME: usize = 16 * 1024;
+
+/// What can be said of a mail, one thing at a time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Field {
+    Read,
+    Handled,
+    Archived,
+    Deleted,
+    Draft,
+}
+
+numbered! {
+    Field {
+        Read = 0,
+        Handled = 1,
+        Archived = 2,
+        Deleted = 3,
+        Draft = 4,
+    }
+}
+
+/// Takes note of what was done here with a mail, and that the account's other devices are to be told.
+pub(crate) fn record(tx: &Transaction<'_>, number: i64, field: Field, value: bool, at: Timestamp) -> Result<(), Error> {
+    let (Column(sender), Column(id)): (Column<Address>, Column<MessageId>) = tx
+        .query_row("SELECT sender, id FROM message WHERE rowid = ?1", [number], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?
+        .ok_or(Error::NoSuchMessage)?;
+    let (Column(device), devices): (Column<DeviceId>, u32) =
+        tx.query_row("SELECT device, devices FROM account WHERE id = 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    if matches!(field, Field::Deleted) {
+        bury(tx, &sender, id)?;
+    }
+    tx.execute(
+        "INSERT OR REPLACE INTO state (sender, id, field, value, at, device, due) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            Column(&sender),
+            Column(&id),
+            field,
+            value,
+            Column(&at),
+            Column(&device),
+            devices > 1
+        ],
+    )?;
+    Ok(())
+}
+
+/// Turns what the others have not been told into rows of the outbox.
+pub(super) fn queue(tx: &Transaction<'_>) -> Result<(), Error> {
+    let Some(Column(own)): Option<Column<Address>> = tx
+        .query_row("SELECT address FROM account WHERE id = 1 AND devices > 1", [], |row| {
+            row.get(0)
+        })
+        .optional()?
+    else {
+        return Ok(());
+    };
+    loop {
+        let mut states = Vec::new();
+        let mut size = 0_usize;
+        for state in due(tx)? {
+            let next = size.saturating_add(match &state.change {
+                Change::Draft(content) => content.len().saturating_add(256),
+                _ => 256,
+            });
+            if !states.is_empty() && next > limits::MAIL_BYTES.saturating_sub(FRAME) {
+                break;
+            }
+            size = next;
+            tx.execute(
+                "UPDATE state SET due = 0 WHERE sender = ?1 AND id = ?2 AND field = ?3",
+                params![Column(&state.sender), Column(&state.id), field_of(&state.change)],
+            )?;
+            states.push(state);
+        }
+        if states.is_empty() {
+            return Ok(());
+        }
+        tx.execute(
+            "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
+            params![
+                OutboxKind::State,
+                Column(&MessageId::make()?),
+                Column(&own),
+                cbor::encode(&States { states })
+            ],
+        )?;
+    }
+}
+
+/// Whether there is anything the others have not been told.
+pub(super) fn is_due(connection: &Connection) -> Result<bool, Error> {
+    Ok(
+        connection.query_row("SELECT EXISTS (SELECT 1 FROM state WHERE due = 1)", [], |row| {
+            row.get(0)
+        })?,
+    )
+}
+
+/// What is due, oldest first. A draft that is gone, or too large for an envelope, is passed over.
+fn due(tx: &Transaction<'_>) -> Result<Vec<State>, Error> {
+    let mut select = tx.prepare_cached(
+        "SELECT sender, id, field, value, at, device FROM state WHERE due = 1 ORDER BY at, sender, id LIMIT ?1",
+    )?;
+    let most = u32::try_from(limits::STATES).unwrap_or(u32::MAX);
+    let mut rows = select.query([most])?;
+    let mut states = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (Column(sender), Column(id)): (Column<Address>, Column<MessageId>) = (row.get(0)?, row.get(1)?);
+        let (field, value) = (row.get(2)?, row.get(3)?);
+        let (Column(at), Column(device)) = (row.get(4)?, row.get(5)?);
+        let change = match field {
+            Field::Read => Change::Read(value),
+            Field::Handled => Change::Handled(value),
+            Field::Archived => Change::Archived(value),
+            Field::Deleted => Change::Deleted,
+            Field::Draft => match draft(tx, &sender, id)? {
+                Some(content) if content.len() < limits::MAIL_BYTES.saturating_sub(FRAME) => {
+                    Change::Draft(content.into())
+                }
+                _ => {
+                    tx.execute(
+                        "UPDATE state SET due = 0 WHERE sender = ?1 AND id = ?2 AND field = ?3",
+                        params![Column(&sender), Column(&id), field],
+                    )?;
+                    continue;
+                }
+            },
+        };
+        states.push(State {
+            sender,
+            id,
+            change,
+            at,
+            device,
+        });
+    }
+    Ok(states)
+}
+
+fn draft(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<Option<Vec<u8>>, Error> {
+    let content = tx
+        .query_row(
+            "SELECT content FROM message WHERE sender = ?1 AND id = ?2 AND direction = ?3",
+            params![Column(sender), Column(&id), Direction::Draft],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(content)
+}
+
+/// Takes in what another device of this account did.
+pub(super) fn apply(tx: &Transaction<'_>, message: &Message) -> Result<(), Error> {
+    let Ok(States { states }) = cbor::decode(&message.content) else {
+        tracing::warn!("states that cannot be read were passed over");
+        return Ok(());
+    };
+    for state in states {
+        let field = field_of(&state.change);
+        let changed = tx.execute(
+            "INSERT INTO state (sender, id, field, value, at, device) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (sender, id, field) DO UPDATE SET
+                value = excluded.value, at = excluded.at, device = excluded.device, due = 0
+             WHERE (excluded.at, excluded.device) > (at, device)",
+            params![
+                Column(&state.sender),
+                Column(&state.id),
+                field,
+                value_of(&state.change),
+                Column(&state.at),
+                Column(&state.device)
+            ],
+        )?;
+        if changed == 0 {
+            continue;
+        }
+        match &state.change {
+            Change::Deleted => {
+                bury(tx, &state.sender, state.id)?;
+                tx.execute(
+                    "DELETE FROM message WHERE sender = ?1 AND id = ?2
+                     AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = message.rowid AND refused = '')",
+                    params![Column(&state.sender), Column(&state.id)],
+                )?;
+            }
+            Change::Draft(content) => {
+                if !is_buried(tx, &state.sender, state.id)? {
+                    received::store_draft(tx, &state.sender, state.id, content, state.at)?;
+                }
+            }
+            Change::Read(_) | Change::Handled(_) | Change::Archived(_) => show(tx, &state.sender, state.id)?,
+        }
+    }
+    Ok(())
+}
+
+/// Brings a mail to the states that are known of it, if it is here.
+pub(crate) fn show(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
+    for (field, column) in [
+        (Field::Read, "read_at"),
+        (Field::Handled, "handled_at"),
+        (Field::Archived, "archived_at"),
+    ] {
+        tx.execute(
+            &format!(
+                "UPDATE message SET {column} = (SELECT iif(value, at, 0) FROM state WHERE sender = ?1 AND id = ?2 AND field = ?3)
+                 WHERE sender = ?1 AND id = ?2
+                 AND EXISTS (SELECT 1 FROM state WHERE sender = ?1 AND id = ?2 AND field = ?3)"
+            ),
+            params![Column(sender), Column(&id), field],
+        )?;
+    }
+    Ok(())
+}
+
+/// It does not come again, from nowhere.
+fn bury(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
+    tx.execute(
+        "INSERT OR IGNORE INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
+        params![Column(sender), Column(&id), Column(&clock::now())],
+    )?;
+    Ok(())
+}
+
+/// Whether the mail was deleted.
+pub(crate) fn is_buried(connection: &Connection, sender: &Address, id: MessageId) -> Result<bool, Error> {
+    let is_buried = connection
+        .prepare_cached("SELECT 1 FROM state WHERE sender = ?1 AND id = ?2 AND field = ?3")?
+        .exists(params![Column(sender), Column(&id), Field::Deleted])?;
+    Ok(is_buried)
+}
+
+const fn field_of(change: &Change) -> Field {
+    match change {
+        Change::Read(_) => Field::Read,
+        Change::Handled(_) => Field::Handled,
+        Change::Archived(_) => Field::Archived,
+        Change::Deleted => Field::Deleted,
+        Change::Draft(_) => Field::Draft,
+    }
+}
+
+const fn value_of(change: &Change) -> bool {
+    match change {
+        Change::Read(value) | Change::Handled(value) | Change::Archived(value) => *value,
+        Change::Deleted | Change::Draft(_) => true,
+    }
+}

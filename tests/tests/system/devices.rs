@@ -1,0 +1,158 @@
+//! Several devices of one account: added by a code, with the history; then all of them show the same.
+
+use pli_core::{Error, Folder, Session};
+use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+
+/// The GP's tablet, added by the GP's phone.
+async fn linked(place: &Place, main: &Session, name: &str) -> Session {
+    let tablet = place.phone_in(name);
+    let code = tablet.show_link_code(&address(GP), name).await.unwrap();
+    assert_eq!(main.link_request(&code).await.unwrap().name, name);
+    assert!(!tablet.finish_link().await.unwrap());
+    main.confirm_link(&code).await.unwrap();
+    main.sync().await.unwrap();
+    assert!(tablet.finish_link().await.unwrap());
+    tablet
+}
+
+fn number(phone: &Session, folder: Folder, subject: &str) -> i64 {
+    let mails = phone.list(folder, None, 100).unwrap();
+    mails.iter().find(|mail| mail.subject == subject).unwrap().number
+}
+
+/// All that a device shows of its mail.
+fn listing(phone: &Session) -> Vec<String> {
+    let mut lines = Vec::new();
+    for folder in [Folder::Inbox, Folder::Sent, Folder::Drafts, Folder::Archive] {
+        for mail in phone.list(folder, None, 1_000).unwrap() {
+            lines.push(format!(
+                "{folder:?} {} {} {} {:?} {:?} {:?}",
+                mail.id, mail.sender, mail.subject, mail.read_at, mail.handled_at, mail.state
+            ));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_device_has_the_history_and_all_that_comes_later() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let cardiologist = place.enrol(CARDIOLOGIST).await;
+    nurse.send(&draft(&[GP], "Avant")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    gp.mark_read(number(&gp, Folder::Inbox, "Avant")).unwrap();
+    gp.send(&draft(&[NURSE], "Réponse")).unwrap();
+    gp.save_draft(&draft(&[NURSE], "Brouillon")).unwrap();
+
+    let tablet = linked(&place, &gp, "tablet").await;
+    // Mail that comes before the new device was ever online again.
+    nurse.sync().await.unwrap();
+    nurse.send(&draft(&[GP], "Entre deux")).unwrap();
+    nurse.sync().await.unwrap();
+    tablet.sync().await.unwrap();
+    tablet.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&tablet), ["Avant", "Entre deux"]);
+    assert!(tablet.unopened().unwrap().is_empty());
+    assert_eq!(listing(&tablet), listing(&gp));
+
+    // Each writes; the other has it, too.
+    let sent = tablet.send(&draft(&[CARDIOLOGIST], "De la tablette")).unwrap();
+    tablet.sync().await.unwrap();
+    cardiologist.sync().await.unwrap();
+    assert_eq!(inbox(&cardiologist), ["De la tablette"]);
+    for device in [&gp, &tablet] {
+        device.sync().await.unwrap();
+    }
+    assert_eq!(state(&tablet, sent, CARDIOLOGIST), "retrieved");
+    assert_eq!(listing(&tablet), listing(&gp));
+    assert_eq!(tablet.devices().unwrap().len(), 2);
+    assert!(matches!(
+        tablet.remove_device(gp.devices().unwrap()[0].id),
+        Err(Error::NotMain)
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_devices_that_read_answer_and_delete_offline_come_to_the_same() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    for subject in ["Un", "Deux", "Trois"] {
+        nurse.send(&draft(&[GP], subject)).unwrap();
+    }
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    tablet.sync().await.unwrap();
+    // Both are offline.
+    let of = |device: &Session, subject| number(device, Folder::Inbox, subject);
+    gp.mark_read(of(&gp, "Un")).unwrap();
+    tablet.mark_read(of(&tablet, "Un")).unwrap();
+    tablet.mark_unread(of(&tablet, "Un")).unwrap();
+    gp.delete(of(&gp, "Deux")).unwrap();
+    tablet.mark_handled(of(&tablet, "Deux")).unwrap();
+    gp.archive(of(&gp, "Trois")).unwrap();
+    let reply = tablet.answer(of(&tablet, "Trois")).unwrap();
+    tablet.send(&reply).unwrap();
+    let kept = gp.save_draft(&draft(&[NURSE], "Esquisse")).unwrap();
+    let again = gp.draft(kept).unwrap();
+    gp.save_draft(&again).unwrap();
+    for _ in 0..2 {
+        for device in [&gp, &tablet] {
+            device.sync().await.unwrap();
+        }
+    }
+    assert_eq!(listing(&gp), listing(&tablet));
+    assert_eq!(inbox(&gp), ["Un"]);
+    assert_eq!(
+        gp.list(Folder::Inbox, None, 10).unwrap()[0].read_at,
+        None,
+        "the later one holds"
+    );
+    assert_eq!(gp.list(Folder::Drafts, None, 10).unwrap().len(), 1);
+    assert_eq!(gp.list(Folder::Archive, None, 10).unwrap().len(), 1);
+    nurse.sync().await.unwrap();
+    assert_eq!(inbox(&nurse).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_device_erases_itself_and_hears_nothing_more() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    tablet.sync().await.unwrap();
+    let device = gp
+        .devices()
+        .unwrap()
+        .into_iter()
+        .find(|device| !device.is_main)
+        .unwrap();
+    gp.remove_device(device.id).unwrap();
+    gp.sync().await.unwrap();
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["Après"]);
+    assert!(matches!(tablet.sync().await, Err(Error::DeviceRemoved)));
+    assert!(!place.home("tablet").join("store.db").exists());
+    assert_eq!(gp.devices().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_only_seen_the_code_puts_no_other_device_in_its_place() {
+    let place = Place::open().await;
+    let gp = place.enrol(GP).await;
+    let tablet = place.phone_in("tablet");
+    let code = tablet.show_link_code(&address(GP), "tablet").await.unwrap();
+    let thief = place.phone_in("thief");
+    let own = thief.show_link_code(&address(GP), "thief").await.unwrap();
+    // The thief says in the tablet's channel what it says of itself.
+    let swapped = [code.split_at(code.len() / 2).0, own.split_at(own.len() / 2).1].concat();
+    for wrong in [swapped.as_str(), "ABCD", ""] {
+        assert!(gp.link_request(wrong).await.is_err(), "{wrong}");
+    }
+    assert_eq!(gp.link_request(&code).await.unwrap().name, "tablet");
+}
