@@ -110,6 +110,10 @@ impl Reason {
                 "Its key does not open it: it was damaged, or sealed for another. Ask the sender to send it again.",
                 "Sa clé ne l'ouvre pas : il a été abîmé, ou scellé pour un autre. Demandez à l'expéditeur de le renvoyer.",
             ),
+            Self::CannotStore => language.one_of(
+                "It opens, but the store does not take it. Pli tries again for 30 days; update Pli, or ask the sender to send it again.",
+                "Il s'ouvre, mais le coffre ne le prend pas. Pli réessaie pendant 30 jours ; mettez Pli à jour, ou demandez à l'expéditeur de le renvoyer.",
+            ),
             Self::IdentityChanged => language.one_of(
                 "The sender's keys are no longer those known here: a new enrolment, or somebody else. Ask by telephone.",
                 "Les clés de l'expéditeur ne sont plus celles connues ici : nouvelle inscription, ou imposture. Demandez-lui par téléphone.",

@@ -276,7 +276,11 @@ impl VerifiedAccount {
         if listed.address != stated.address || listed.identity != fingerprint {
             return Err(refused::<DeviceList>("of another identity"));
         }
-        if listed.version == 0 || listed.devices.is_empty() || listed.devices.len() > limits::DEVICES {
+        if listed.version == 0
+            || listed.version > limits::NUMBER
+            || listed.devices.is_empty()
+            || listed.devices.len() > limits::DEVICES
+        {
             return Err(refused::<DeviceList>("an impossible version or number of devices"));
         }
         let mut devices: Vec<VerifiedDevice> = Vec::with_capacity(listed.devices.len());

@@ -42,6 +42,9 @@ pub const DEPOSIT_BYTES: usize = PAYLOAD_BYTES + WRAPS * 1_400 + 16 * 1024;
 /// Largest JSON body, in bytes.
 pub const JSON_BYTES: usize = 64 * 1024;
 
+/// Highest number of a batch, and highest version of a device list: both count up from 1, and stand in columns of every store.
+pub const NUMBER: u64 = u32::MAX as u64;
+
 /// Most one-time prekeys of one batch.
 pub const PREKEYS: usize = 200;
 

@@ -304,7 +304,11 @@ fn verify_root_of(
     if root.address != *address || root.device != device.id {
         return Err(refused::<BatchRoot>("of another device"));
     }
-    if root.number == 0 || usize::try_from(root.leaf_count).is_ok_and(|count| count > limits::PREKEYS) {
+    if root.number == 0
+        || root.number > limits::NUMBER
+        || root.list_version > limits::NUMBER
+        || usize::try_from(root.leaf_count).is_ok_and(|count| count > limits::PREKEYS)
+    {
         return Err(refused::<BatchRoot>("an impossible number"));
     }
     if root.opens.is_empty() || !root.opens.is_sorted_by(|a, b| a < b) {

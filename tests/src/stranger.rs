@@ -8,7 +8,9 @@ use protocol::api::{
 use protocol::cbor;
 use protocol::envelope::{self, Deposit, Kind, SealedEnvelope, Sender, Wrap};
 use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, VerifiedAccount};
-use protocol::prekey::{BatchFacts, MadeBatch, PrekeyId};
+use protocol::merkle;
+use protocol::prekey::{BatchFacts, BatchRoot, BatchUpload, MadeBatch, PrekeyId};
+use protocol::seal::{PrekeyPublic, PrekeySecret};
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::sign::{Purpose, SigningKey};
 use protocol::statement::StatedRecipient;
@@ -26,7 +28,10 @@ pub struct Stranger {
     pub device: DeviceId,
     /// The key with which it signs.
     pub key: SigningKey,
-    account: VerifiedAccount,
+    /// What the relay says of its account.
+    pub account: VerifiedAccount,
+    /// The private halves of its one-time prekeys, in order.
+    pub secrets: Vec<PrekeySecret>,
     client: Client,
     url: String,
     token: String,
@@ -81,7 +86,9 @@ impl Stranger {
             opens: vec![envelope::VERSION],
             not_after: created_at.plus_days(30),
         };
-        let batch = MadeBatch::make(&key, facts, 10).unwrap().upload;
+        let MadeBatch {
+            upload: batch, secrets, ..
+        } = MadeBatch::make(&key, facts, 10).unwrap();
         let client = client();
         let enrolment = cbor::encode(&Enrolment {
             code,
@@ -99,6 +106,7 @@ impl Stranger {
             device,
             key,
             account,
+            secrets,
             client,
             url,
             token,
@@ -183,6 +191,27 @@ impl Stranger {
         cbor::decode(&answer.bytes().await.unwrap()).unwrap()
     }
 
+    /// Publishes its second batch, with `key` as its one leaf and its last-resort prekey, as `edit` leaves it.
+    pub async fn publish(&self, key: PrekeyPublic, edit: impl FnOnce(&mut BatchRoot)) -> Response {
+        let mut root = BatchRoot {
+            address: self.address.clone(),
+            device: self.device,
+            list_version: 1,
+            number: 2,
+            leaf_count: 1,
+            leaves: merkle::leaf(key.as_bytes()),
+            last_resort: key.clone(),
+            opens: vec![envelope::VERSION],
+            not_after: Timestamp::now().plus_days(30),
+        };
+        edit(&mut root);
+        let upload = BatchUpload {
+            root: Signed::make(&root, &self.key),
+            leaves: vec![key],
+        };
+        self.post(path::PREKEYS, cbor::encode(&upload)).await
+    }
+
     /// Takes a prekey of the only device of an account, and uses it for nothing.
     pub async fn take_prekey(&self, of: &str) -> PrekeyId {
         let keys = self.keys(of).await;
@@ -193,7 +222,8 @@ impl Stranger {
         account.prekeys[0].verify(&verified, 0, Timestamp::now()).unwrap().id
     }
 
-    async fn keys(&self, of: &str) -> KeysAnswer {
+    /// What the relay hands out of `of`.
+    pub async fn keys(&self, of: &str) -> KeysAnswer {
         let request = serde_json::to_vec(&KeysRequest {
             accounts: vec![address(of)],
             prekeys: PrekeyWish::OneTime,

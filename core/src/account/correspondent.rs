@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::{Account, list};
 use crate::error::{Error, KeysError};
 use crate::session::Session;
+use crate::store;
 use crate::store::column::Column;
 
 /// What this phone knows of an account after asking the relay.
@@ -64,11 +65,19 @@ impl Session {
                 match VerifiedAccount::verify(&keys.identity, &keys.list) {
                     Ok(account) if asked.contains(account.address()) => {
                         let address = account.address().clone();
-                        if address == own {
-                            known.insert(address, list::take_in_own(tx, keys, account, now)?);
-                            continue;
-                        }
-                        known.insert(address, take_in(tx, keys, account, now)?);
+                        let taken = store::attempt(tx, |tx| {
+                            if address == own {
+                                list::take_in_own(tx, keys, account, now)
+                            } else {
+                                take_in(tx, keys, account, now)
+                            }
+                        })?;
+                        let one = match taken {
+                            // It is this one's trouble, and nobody else's.
+                            Err(error) if error.is_of_one_entry() => Known::Unverified(KeysError::Unverified),
+                            one => one?,
+                        };
+                        known.insert(address, one);
                     }
                     _ => all_verify = false,
                 }

@@ -81,7 +81,9 @@ pub(super) fn store_batch(
 
 /// The secret of one of this device's prekeys, if it is still there.
 pub(crate) fn secret(connection: &Connection, id: PrekeyId) -> Result<Option<PrekeySecret>, Error> {
-    let (batch, leaf) = place(id);
+    let Some((batch, leaf)) = place(id) else {
+        return Ok(None);
+    };
     let secret = connection
         .query_row(
             "SELECT secret FROM prekey WHERE batch = ?1 AND leaf = ?2",
@@ -94,8 +96,9 @@ pub(crate) fn secret(connection: &Connection, id: PrekeyId) -> Result<Option<Pre
 
 /// Erases the secret of a one-time prekey; a last-resort one stays for others.
 pub(crate) fn burn(tx: &Transaction<'_>, id: PrekeyId) -> Result<(), Error> {
-    let (batch, leaf) = place(id);
-    if leaf != LAST_RESORT {
+    if let Some((batch, leaf)) = place(id)
+        && leaf != LAST_RESORT
+    {
         tx.execute(
             "DELETE FROM prekey WHERE batch = ?1 AND leaf = ?2",
             params![batch, leaf],
@@ -161,6 +164,9 @@ impl Session {
     }
 }
 
-fn place(id: PrekeyId) -> (u64, i64) {
-    (id.batch, id.leaf.map_or(LAST_RESORT, i64::from))
+/// Where the secret of a prekey stands. Whoever wraps for this device names the batch: a number that no column takes is no
+/// batch's.
+fn place(id: PrekeyId) -> Option<(i64, i64)> {
+    let batch = i64::try_from(id.batch).ok()?;
+    Some((batch, id.leaf.map_or(LAST_RESORT, i64::from)))
 }

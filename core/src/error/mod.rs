@@ -155,6 +155,22 @@ impl Error {
         }
     }
 
+    /// Whether it may lie in one thing that was being taken in, and not in the store, the line or this phone: what else came
+    /// with it is taken in all the same.
+    pub(crate) const fn is_of_one_entry(&self) -> bool {
+        match self {
+            Self::Store(error) => matches!(error, StoreError::Corrupt | StoreError::Fault),
+            Self::DeviceRemoved
+            | Self::Locked
+            | Self::Network(_)
+            | Self::NotEnrolled
+            | Self::Random
+            | Self::Relay(_)
+            | Self::Server(_) => false,
+            _ => true,
+        }
+    }
+
     /// What to tell a person: what happened and what can be done.
     #[must_use]
     pub fn message(&self, language: Language) -> String {

@@ -271,6 +271,22 @@ fn migrate(connection: &mut Connection, schema: usize) -> Result<(), StoreError>
     Ok(())
 }
 
+/// Runs `work` inside a transaction; when it fails, what it did is undone, and the transaction goes on.
+///
+/// The outer result is the store's own: nothing of the transaction can be relied on then.
+pub(crate) fn attempt<T, E>(
+    tx: &Transaction<'_>,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+) -> Result<Result<T, E>, StoreError> {
+    tx.execute_batch("SAVEPOINT attempt")?;
+    let done = work(tx);
+    if done.is_err() {
+        tx.execute_batch("ROLLBACK TO attempt")?;
+    }
+    tx.execute_batch("RELEASE attempt")?;
+    Ok(done)
+}
+
 /// A panic elsewhere left nothing half done: transactions roll back when dropped.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -60,14 +60,14 @@ impl Session {
             let mut done = SyncReport::default();
             let mut cursor = cursor(tx)?;
             for arrival in &arrivals {
-                if arrival.number <= cursor.number {
+                if arrival.entry.number <= cursor.number {
                     continue;
                 }
-                if arrival.number != cursor.number.saturating_add(1) {
+                if arrival.entry.number != cursor.number.saturating_add(1) {
                     return Err(NetworkError::SequenceGap.into());
                 }
                 arrival.store(tx, &mut done)?;
-                cursor = cursor.after(&arrival.digest);
+                cursor = cursor.after(&arrival.entry.digest);
             }
             set_cursor(tx, cursor)?;
             Ok((cursor, done))

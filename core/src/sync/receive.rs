@@ -8,7 +8,7 @@ use protocol::envelope::{self, Class, EnvelopeError, Header, Kind, Message, Open
 use protocol::identity::VerifiedAccount;
 use protocol::prekey::PrekeyId;
 use protocol::sequence::{Entry, EntryBody, MailEntry, Notice, SequencePage};
-use protocol::{Address, DeviceId, Digest, MessageId, Timestamp, cbor};
+use protocol::{Address, Code, DeviceId, MessageId, Timestamp, cbor};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::SyncReport;
@@ -18,27 +18,57 @@ use crate::account::Account;
 use crate::account::correspondent::{self, Known};
 use crate::account::prekeys;
 use crate::clock;
-use crate::error::Error;
+use crate::error::{Error, KeysError, NetworkError};
 use crate::mail::delivery::{self, DeliveryState};
 use crate::mail::received;
 use crate::session::Session;
+use crate::store;
 use crate::store::column::Column;
 
 /// An entry and what was made of it.
-pub(super) struct Arrival {
-    pub(super) number: u64,
-    pub(super) digest: Digest,
+pub(super) struct Arrival<'a> {
+    pub(super) entry: &'a Entry,
     what: What,
 }
 
-impl Arrival {
+impl Arrival<'_> {
     /// Whether it is more than bytes that are kept sealed.
     pub(super) const fn is_opened(&self) -> bool {
         !matches!(self.what, What::Unopened { .. })
     }
 
-    /// Stores what came, with the burnt key and the seen id, inside the transaction that moves the cursor.
+    /// Stores what came, inside the transaction that moves the cursor. What the store does not take is kept as it came: one
+    /// entry holds up none of the others.
     pub(super) fn store(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<(), Error> {
+        if !self.is_stored(tx, done)? {
+            let from = match &self.what {
+                What::Message { message, .. } => Some((message.header.from.clone(), message.header.id)),
+                _ => None,
+            };
+            unopened::keep(tx, Reason::CannotStore, from.as_ref(), self.entry)?;
+            done.unopened = done.unopened.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Stores what came, or leaves no trace of it; whether the store took it.
+    pub(super) fn is_stored(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<bool, Error> {
+        let mut counted = *done;
+        match store::attempt(tx, |tx| self.put(tx, &mut counted))? {
+            Ok(()) => {
+                *done = counted;
+                Ok(true)
+            }
+            Err(error) if error.is_of_one_entry() => {
+                tracing::warn!(code = error.code(), "the store does not take what came");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What came, with the burnt key and the seen id.
+    fn put(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<(), Error> {
         match &self.what {
             What::Message {
                 message,
@@ -80,8 +110,8 @@ impl Arrival {
                 Ok(())
             }
             What::Nothing => Ok(()),
-            What::Unopened { reason, from, entry } => {
-                unopened::keep(tx, *reason, from.as_ref(), entry)?;
+            What::Unopened { reason, from } => {
+                unopened::keep(tx, *reason, from.as_ref(), self.entry)?;
                 done.unopened = done.unopened.saturating_add(1);
                 Ok(())
             }
@@ -103,7 +133,6 @@ enum What {
     Unopened {
         reason: Reason,
         from: Option<(Address, MessageId)>,
-        entry: Entry,
     },
 }
 
@@ -120,33 +149,38 @@ enum Step {
 
 impl Session {
     /// Opens every entry of a page; asks the relay for senders whose devices are not known yet.
-    pub(super) async fn open_page(&self, account: &Account, page: &SequencePage) -> Result<Vec<Arrival>, Error> {
+    pub(super) async fn open_page<'a>(
+        &self,
+        account: &Account,
+        page: &'a SequencePage,
+    ) -> Result<Vec<Arrival<'a>>, Error> {
         let mut steps = Vec::with_capacity(page.entries.len());
         for entry in &page.entries {
-            steps.push(self.open_entry(account, entry)?);
+            steps.push(match self.open_entry(account, entry) {
+                Err(error) if error.is_of_one_entry() => {
+                    tracing::warn!(code = error.code(), "an entry could not be looked at");
+                    let from = sender_of(entry);
+                    Step::Done(What::Unopened {
+                        reason: Reason::CannotStore,
+                        from,
+                    })
+                }
+                step => step?,
+            });
         }
         let senders = self.senders(account, &steps).await?;
         let arrivals = page.entries.iter().zip(steps).map(|(entry, step)| Arrival {
-            number: entry.number,
-            digest: entry.digest,
+            entry,
             what: match step {
                 Step::Done(what) => what,
-                Step::ToVerify { opened, mail, from, id } => {
-                    verify(account, *opened, &mail, (&from, id), &senders, entry)
-                }
+                Step::ToVerify { opened, mail, from, id } => verify(account, *opened, &mail, (&from, id), &senders),
             },
         });
         Ok(arrivals.collect())
     }
 
     fn open_entry(&self, account: &Account, entry: &Entry) -> Result<Step, Error> {
-        let keep = |reason, from| {
-            Ok(Step::Done(What::Unopened {
-                reason,
-                from,
-                entry: entry.clone(),
-            }))
-        };
+        let keep = |reason, from| Ok(Step::Done(What::Unopened { reason, from }));
         let mail = match entry.open() {
             Ok(Some(EntryBody::Mail(mail))) => mail,
             Ok(Some(EntryBody::Notice(notice))) => return Ok(Step::Done(What::Notice(notice))),
@@ -208,7 +242,12 @@ impl Session {
                 );
                 continue;
             }
-            match self.read(|connection| correspondent::pinned(connection, from))? {
+            let pinned = match self.read(|connection| correspondent::pinned(connection, from)) {
+                // What is kept of this one cannot be read: the relay is asked.
+                Err(error) if error.is_of_one_entry() => None,
+                pinned => pinned?,
+            };
+            match pinned {
                 Some(known)
                     if known.device(&opened.device()).is_some() && known.list_version() >= opened.list_version() =>
                 {
@@ -230,11 +269,33 @@ impl Session {
             let mut asked: Vec<_> = unknown.into_iter().collect();
             asked.sort();
             for some in asked.chunks(protocol::limits::RECIPIENTS) {
-                senders.extend(self.ask_keys(account, some.to_vec(), PrekeyWish::None).await?);
+                match self.ask_keys(account, some.to_vec(), PrekeyWish::None).await {
+                    // Something about one of them is more than the relay, or this phone, takes: they are asked for one by one.
+                    Err(error) if is_of_those_asked(&error) => {
+                        for one in some {
+                            let known = match self.ask_keys(account, vec![one.clone()], PrekeyWish::None).await {
+                                Err(error) if is_of_those_asked(&error) => {
+                                    HashMap::from([(one.clone(), Known::Unverified(KeysError::Unverified))])
+                                }
+                                known => known?,
+                            };
+                            senders.extend(known);
+                        }
+                    }
+                    known => senders.extend(known?),
+                }
             }
         }
         Ok(senders)
     }
+}
+
+/// Whether it lies in whom the relay was asked for, and not in the relay or the line.
+const fn is_of_those_asked(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Relay(Code::Malformed | Code::NotFound | Code::TooLarge) | Error::Network(NetworkError::AnswerTooLarge)
+    )
 }
 
 /// Who a mail without its payload says it is from.
@@ -252,12 +313,10 @@ fn verify(
     mail: &MailEntry,
     (from, id): (&Address, MessageId),
     senders: &HashMap<Address, Known>,
-    entry: &Entry,
 ) -> What {
     let unopened = |reason| What::Unopened {
         reason,
         from: Some((from.clone(), id)),
-        entry: entry.clone(),
     };
     let device = opened.device();
     match senders.get(from) {

@@ -24,6 +24,8 @@ const REOPEN_AT_ONCE: u32 = 16;
 pub enum Reason {
     /// The key does not open it.
     CannotOpen,
+    /// It opens, and what it holds does not go into the store.
+    CannotStore,
     /// The sender's identity is another than the pinned one.
     IdentityChanged,
     /// What the relay says of its sender does not hold.
@@ -45,6 +47,7 @@ pub enum Reason {
 coded! {
     Reason {
         CannotOpen = "cannot-open",
+        CannotStore = "cannot-store",
         IdentityChanged = "identity-changed",
         KeysUnverified = "keys-unverified",
         Malformed = "malformed",
@@ -123,19 +126,19 @@ impl Session {
             return Ok(());
         }
         let (rows, entries): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
-        let arrivals = self.open_page(account, &SequencePage { entries }).await?;
+        let page = SequencePage { entries };
+        let arrivals = self.open_page(account, &page).await?;
         let done = self.write(|tx| {
             let mut done = SyncReport::default();
             let now = clock::now().as_millis();
             for (row, arrival) in rows.iter().zip(&arrivals) {
                 tx.execute("UPDATE unopened SET tried_at = ?2 WHERE rowid = ?1", params![row, now])?;
-                let is_there = tx.execute(
-                    "DELETE FROM unopened WHERE rowid = ?1 AND ?2",
-                    params![row, arrival.is_opened()],
-                )?;
                 // Another process may have opened it meanwhile.
-                if is_there > 0 {
-                    arrival.store(tx, &mut done)?;
+                let is_there = tx
+                    .prepare_cached("SELECT 1 FROM unopened WHERE rowid = ?1")?
+                    .exists([row])?;
+                if is_there && arrival.is_opened() && arrival.is_stored(tx, &mut done)? {
+                    tx.execute("DELETE FROM unopened WHERE rowid = ?1", [row])?;
                 }
             }
             Ok(done)
@@ -151,11 +154,18 @@ impl Session {
 /// The entries that are worth another try.
 fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Entry)>, Error> {
     let mut select = connection.prepare_cached(
-        "SELECT rowid, entry, payload FROM unopened WHERE reason IN (?1, ?2, ?3) AND received_at > ?4
-         ORDER BY tried_at, rowid LIMIT ?5",
+        "SELECT rowid, entry, payload FROM unopened WHERE reason IN (?1, ?2, ?3, ?4) AND received_at > ?5
+         ORDER BY tried_at, rowid LIMIT ?6",
     )?;
-    let [first, second, third] = [Reason::IdentityChanged, Reason::KeysUnverified, Reason::SenderUnknown];
-    let rows = select.query_map(params![first, second, third, Column(&since), REOPEN_AT_ONCE], |row| {
+    let again = params![
+        Reason::CannotStore,
+        Reason::IdentityChanged,
+        Reason::KeysUnverified,
+        Reason::SenderUnknown,
+        Column(&since),
+        REOPEN_AT_ONCE
+    ];
+    let rows = select.query_map(again, |row| {
         let (body, payload): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
         let entry = Entry {
             number: 0,

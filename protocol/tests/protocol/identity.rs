@@ -417,6 +417,9 @@ fn accounts_refused(lea: &Person) -> Vec<Value> {
             list.identity = Digest::ZERO;
         }),
         with_list("version 0", IMPOSSIBLE, &|list| list.version = 0),
+        with_list("beyond the last version", IMPOSSIBLE, &|list| {
+            list.version = limits::NUMBER + 1;
+        }),
         with_list("no device", IMPOSSIBLE, &|list| list.devices.clear()),
         with_list("a device twice", "refused: a device twice", &|list| {
             list.devices.push(list.devices[0].clone());

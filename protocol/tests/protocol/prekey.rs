@@ -3,6 +3,7 @@
 use protocol::api::{AccountKeys, KeysAnswer};
 use protocol::cbor;
 use protocol::identity::{Signed, SignedFormat};
+use protocol::limits;
 use protocol::merkle;
 use protocol::prekey::{BatchRoot, BatchUpload, HandedPrekey, VerifiedPrekey, hand_out};
 use protocol::seal::PrekeyPublic;
@@ -228,6 +229,12 @@ fn handed_refused(lea: &Person, upload: &BatchUpload) -> Vec<Value> {
             root.address = jean.address.clone();
         }),
         with_root("batch 0", impossible, &|root| root.number = 0),
+        with_root("a batch beyond the last number", impossible, &|root| {
+            root.number = limits::NUMBER + 1;
+        }),
+        with_root("a list beyond the last version", impossible, &|root| {
+            root.list_version = u64::MAX;
+        }),
         with_root("201 prekeys", impossible, &|root| root.leaf_count = 201),
         with_root("opens nothing", versions, &|root| root.opens.clear()),
         with_root("versions descending", versions, &|root| root.opens = vec![2, 1]),

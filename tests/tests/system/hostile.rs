@@ -1,8 +1,11 @@
 //! Envelopes that the core would never make: each is kept sealed, and what comes after it arrives.
 
-use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft, inbox};
+use pli_core::keystore::{self, KeyPlace};
+use pli_core::store::{Store, StoreError};
+use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft, inbox, state};
 use pli_tests::stranger::Stranger;
 use protocol::envelope::Wrap;
+use protocol::seal::PrekeySecret;
 use protocol::sequence::Cursor;
 use protocol::sign::SigningKey;
 use protocol::{Code, Problem, cbor};
@@ -23,6 +26,15 @@ async fn is_kept_and_holds_nothing_up(place: &Place, reason: &str) {
         .collect();
     assert_eq!(reasons, [reason]);
     assert_eq!(inbox(&gp), ["Honnête"]);
+}
+
+/// Runs this in the GP's store, from beside.
+fn execute(place: &Place, sql: &str) {
+    let home = place.home(GP);
+    let store: Store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    store
+        .write(|tx| tx.execute_batch(sql).map_err(StoreError::from))
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,6 +69,59 @@ async fn a_statement_that_no_device_of_the_sender_signed() {
     let (sealed, wraps) = stranger.seal(GP, LETTER).await;
     stranger.deposit_accepted(&sealed.header, &wraps, &sealed.payload).await;
     is_kept_and_holds_nothing_up(&place, "wrong-signature").await;
+}
+
+/// Whoever wraps a mail names the prekey: the number may be one that no column of a store takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrap_that_names_a_batch_beyond_all_numbers() {
+    let place = Place::open().await;
+    drop(place.enrol(GP).await);
+    let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
+    let (sealed, mut wraps) = stranger.seal(GP, LETTER).await;
+    wraps[0].prekey.batch = u64::MAX;
+    stranger.deposit_accepted(&sealed.header, &wraps, &sealed.payload).await;
+    is_kept_and_holds_nothing_up(&place, "no-prekey").await;
+}
+
+/// Whatever it is about one mail that the store does not take: the rest of the page is taken, and this mail is kept sealed
+/// until the store takes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_the_store_refuses() {
+    let place = Place::open().await;
+    drop(place.enrol(GP).await);
+    let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
+    execute(
+        &place,
+        "CREATE TRIGGER no_bonjour BEFORE INSERT ON message WHEN new.subject = 'Bonjour'
+         BEGIN SELECT raise(ABORT, 'not this one'); END",
+    );
+    let (sealed, wraps) = stranger.seal(GP, LETTER).await;
+    stranger.deposit_accepted(&sealed.header, &wraps, &sealed.payload).await;
+    is_kept_and_holds_nothing_up(&place, "cannot-store").await;
+    let gp = place.phone(GP);
+    assert_eq!(gp.sync().await.unwrap().unopened, 0, "it is no news a second time");
+    execute(&place, "DROP TRIGGER no_bonjour");
+    gp.sync().await.unwrap();
+    assert!(gp.unopened().unwrap().is_empty());
+    let mut came = inbox(&gp);
+    came.sort();
+    assert_eq!(came, ["Bonjour", "Honnête"]);
+}
+
+/// The batch and the list of a sender or recipient may bear any number, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_with_a_number_beyond_all_is_not_taken() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
+    let key = PrekeySecret::make().unwrap().public().unwrap();
+    let answer = stranger.publish(key, |root| root.number = u64::MAX).await;
+    assert!(answer.status().is_client_error());
+    let sent = nurse.send(&draft(&[GP, CARDIOLOGIST], "À deux")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["À deux"]);
+    assert_eq!(state(&nurse, sent, CARDIOLOGIST), "available");
 }
 
 #[tokio::test(flavor = "multi_thread")]
