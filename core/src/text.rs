@@ -61,6 +61,18 @@ impl DeliveryState {
             Self::Withdrawn => language.one_of("withdrawn", "repris"),
             Self::Expired => language.one_of("expired", "expiré"),
             Self::Refused => language.one_of("refused", "refusé"),
+            Self::IdentityChanged => language.one_of(
+                "left out, their identity changed: compare the number, then send it again",
+                "laissé de côté, son identité a changé : comparez le numéro, puis renvoyez-le",
+            ),
+            Self::KeysRefused => language.one_of(
+                "left out, their keys cannot be used: reach them by other means",
+                "laissé de côté, ses clés sont inutilisables : joignez-le autrement",
+            ),
+            Self::TooNew => language.one_of(
+                "left out, their application is newer: update yours, then send it again",
+                "laissé de côté, son application est plus récente : mettez la vôtre à jour, puis renvoyez-le",
+            ),
             Self::Unknown => language.one_of("not known: ask them", "sort inconnu : demandez-lui"),
             Self::Lost => language.one_of("lost by the relay: send it again", "perdu par le relais : renvoyez-le"),
         }
@@ -113,6 +125,10 @@ impl Reason {
             Self::CannotStore => language.one_of(
                 "It opens, but the store does not take it. Pli tries again for 30 days; update Pli, or ask the sender to send it again.",
                 "Il s'ouvre, mais le coffre ne le prend pas. Pli réessaie pendant 30 jours ; mettez Pli à jour, ou demandez à l'expéditeur de le renvoyer.",
+            ),
+            Self::Emptied => language.one_of(
+                "Its sender took it back, it expired, or the relay dropped it: the relay does not say whose it was.",
+                "Son expéditeur l'a repris, il a expiré, ou le relais l'a abandonné : le relais ne dit pas de qui il venait.",
             ),
             Self::IdentityChanged => language.one_of(
                 "The sender's keys are no longer those known here: a new enrolment, or somebody else. Ask by telephone.",

@@ -26,6 +26,17 @@ secret_bytes! {
     PrekeySecret, 32
 }
 
+impl PrekeyPublic {
+    /// Whether something can be sealed to it: not every 1,216 bytes are a key.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::Key`] when the bytes are no X-Wing key.
+    pub fn check(&self) -> Result<(), SealError> {
+        seal_key(&ContentKey::from_bytes(&[0; 32]), self, b"").map(drop)
+    }
+}
+
 impl PrekeySecret {
     /// The public half.
     ///

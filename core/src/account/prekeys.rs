@@ -11,6 +11,7 @@ use protocol::{Address, Code, DeviceId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::Account;
+use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
@@ -22,6 +23,10 @@ const BATCH: u32 = 100;
 const LOW: u32 = 30;
 /// A new batch is made this long before the newest one expires, in days.
 const RENEW_DAYS: i64 = 10;
+/// The relay is not followed further than this beyond the newest batch made here: numbers never come back.
+const JUMP: u64 = 1_000;
+/// Most one-time prekeys kept here: used ones are erased, so these were handed out for nothing, or not at all.
+const KEPT: u32 = 10_000;
 /// The place of a batch's last-resort prekey in the store.
 const LAST_RESORT: i64 = -1;
 
@@ -29,8 +34,7 @@ const LAST_RESORT: i64 = -1;
 ///
 /// `now` is the relay's time: it judges the dates.
 pub(crate) fn make_batch(tx: &Transaction<'_>, account: &Account, after: u64, now: Timestamp) -> Result<(), Error> {
-    let newest: u64 = tx.query_row("SELECT coalesce(max(batch), 0) FROM prekey", [], |row| row.get(0))?;
-    let number = newest.max(after).saturating_add(1);
+    let number = newest(tx)?.max(after).saturating_add(1);
     let holder = Holder {
         address: &account.address,
         device: account.device,
@@ -111,17 +115,27 @@ impl Session {
     /// Brings the relay's stock of prekeys up, and erases secrets that nobody can use any more.
     pub(crate) async fn replenish_prekeys(&self, account: &Account) -> Result<(), Error> {
         let stock = self.relay.prekey_stock(account).await?;
+        if stock.newest_batch > self.read(newest)?.saturating_add(JUMP) {
+            tracing::warn!("the relay names a batch that was never made");
+            return Ok(());
+        }
         let stock = self.upload_batches(account, stock).await?;
-        let renew_at = self.relay.clock.now().plus_days(RENEW_DAYS);
+        let now = self.relay.clock.now();
+        let renew_at = now.plus_days(RENEW_DAYS);
         if stock.left >= LOW && stock.not_after.is_some_and(|at| at >= renew_at) {
             return Ok(());
         }
-        let now = self.relay.clock.now();
+        if self.read(has_enough)? {
+            tracing::warn!("no more prekeys are made: too many were not used");
+            return Ok(());
+        }
         self.write(|tx| make_batch(tx, account, stock.newest_batch, now))?;
         crash_point!("batch-stored");
         let renewed = self.upload_batches(account, stock).await?;
         if renewed.newest_batch > stock.newest_batch {
-            self.erase_over(now.plus_days(-limits::PREKEY_GRACE_DAYS))?;
+            // Either clock may be wrong, and what is erased does not come back.
+            let over = now.min(clock::now());
+            self.erase_over(over.plus_days(-limits::PREKEY_GRACE_DAYS))?;
         }
         Ok(())
     }
@@ -162,6 +176,26 @@ impl Session {
             Ok(())
         })
     }
+}
+
+/// The number of the newest batch made here.
+fn newest(connection: &Connection) -> Result<u64, Error> {
+    let newest = connection.query_row("SELECT coalesce(max(batch), 0) FROM prekey", [], |row| row.get(0))?;
+    Ok(newest)
+}
+
+/// Whether there are so many prekeys that the relay would have to have lost them, while a batch here is good for some time yet
+/// by this phone's clock.
+fn has_enough(connection: &Connection) -> Result<bool, Error> {
+    let now = clock::now();
+    let (from, to) = (now.plus_days(RENEW_DAYS), now.plus_days(limits::BATCH_DAYS + 1));
+    let has_enough = connection.query_row(
+        "SELECT count(*) >= ?1 AND EXISTS (SELECT 1 FROM prekey WHERE leaf = ?2 AND not_after BETWEEN ?3 AND ?4)
+         FROM prekey WHERE leaf <> ?2",
+        params![KEPT, LAST_RESORT, Column(&from), Column(&to)],
+        |row| row.get(0),
+    )?;
+    Ok(has_enough)
 }
 
 /// Where the secret of a prekey stands. Whoever wraps for this device names the batch: a number that no column takes is no

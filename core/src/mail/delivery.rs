@@ -38,6 +38,12 @@ pub enum DeliveryState {
     Lost,
     /// It was on its way out when the phone was lost: only the recipient can tell whether it came.
     Unknown,
+    /// The recipient's identity is another than the pinned one: the others got it.
+    IdentityChanged,
+    /// The recipient's keys do not verify or are no keys: the others got it.
+    KeysRefused,
+    /// The recipient's devices take envelopes of later versions alone: the others got it.
+    TooNew,
 }
 
 impl DeliveryState {
@@ -57,6 +63,9 @@ impl DeliveryState {
             Self::Refused => "refused",
             Self::Lost => "lost",
             Self::Unknown => "unknown",
+            Self::IdentityChanged => "identity-changed",
+            Self::KeysRefused => "keys-refused",
+            Self::TooNew => "too-new",
         }
     }
 
@@ -84,9 +93,15 @@ impl DeliveryState {
             // What was read was retrieved, whatever came before.
             Self::Retrieved | Self::Read | Self::Handled => self < next || self >= Self::Unreachable,
             Self::Queued | Self::Sent | Self::Available => self < next,
-            Self::Unreachable | Self::Withdrawn | Self::Expired | Self::Refused | Self::Lost | Self::Unknown => {
-                self < Self::Retrieved
-            }
+            Self::Unreachable
+            | Self::Withdrawn
+            | Self::Expired
+            | Self::Refused
+            | Self::Lost
+            | Self::Unknown
+            | Self::IdentityChanged
+            | Self::KeysRefused
+            | Self::TooNew => self < Self::Retrieved,
         }
     }
 }
@@ -106,6 +121,9 @@ numbered! {
         Refused = 23,
         Lost = 24,
         Unknown = 25,
+        IdentityChanged = 26,
+        KeysRefused = 27,
+        TooNew = 28,
     }
 }
 

@@ -13,13 +13,16 @@ use zeroize::Zeroizing;
 use super::backoff::pauses;
 use super::states;
 use crate::clock;
-use crate::error::Error;
+use crate::error::{Error, KeysError};
 use crate::mail::delivery::{self, DeliveryState};
 use crate::store::StoreError;
 use crate::store::column::{Column, numbered};
 
 /// Longest pause between two attempts of a row.
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+
+/// How often a row is tried for the sake of a recipient whose keys are not to be used now, before the others get it alone.
+const PATIENCE: u32 = 8;
 
 /// Which rows are due: those that failed before come last, so that one which always fails holds up none of the others.
 /// A mail that is being taken back is not sent again meanwhile.
@@ -144,6 +147,11 @@ impl Row {
             )
             .optional()?;
         Ok(row)
+    }
+
+    /// Whether it was tried so few times that it waits for all of its recipients.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.attempts < PATIENCE
     }
 
     /// Whether the row was still there.
@@ -408,4 +416,27 @@ pub(super) const fn is_final(error: &Error) -> bool {
                     | Code::Unreachable
             )
     )
+}
+
+/// Whether a recipient's trouble may pass, by the relay's doing or by a person's word.
+pub(super) const fn may_pass(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Keys(
+            KeysError::IdentityChanged
+                | KeysError::PrekeysUnverified
+                | KeysError::RelayBehind
+                | KeysError::RelayForked
+                | KeysError::Unverified
+        )
+    )
+}
+
+/// What is shown of a recipient who is left out for this.
+pub(super) const fn left_out_for(error: &Error) -> DeliveryState {
+    match error {
+        Error::Keys(KeysError::CorrespondentTooNew) => DeliveryState::TooNew,
+        Error::Keys(KeysError::IdentityChanged) => DeliveryState::IdentityChanged,
+        _ => DeliveryState::KeysRefused,
+    }
 }

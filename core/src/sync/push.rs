@@ -5,8 +5,9 @@ use protocol::cbor;
 use protocol::envelope::{self, Class, Deposit, Header, Wrap};
 use protocol::identity::VerifiedAccount;
 use protocol::prekey::VerifiedPrekey;
+use protocol::seal::{PrekeySecret, SealError};
 use protocol::statement::StatedRecipient;
-use protocol::{Code, MessageId};
+use protocol::{Address, Code, MessageId};
 use rusqlite::params;
 
 use super::outbox::{self, Contents, Envelope, Row, Sealed, Work};
@@ -81,7 +82,7 @@ impl Session {
         let mut made = None;
         for _ in 0..WRAP_ROUNDS {
             let known = made.as_ref().or(envelope.sealed.as_ref());
-            let audience = match (self.audience(account, envelope, known).await, known) {
+            let audience = match (self.audience(account, row, envelope, known).await, known) {
                 (Ok(audience), _) => audience,
                 // An earlier attempt may have been accepted and its reply lost: the relay knows, whatever became of the recipients.
                 (Err(error), Some(sealed)) if outbox::is_final(&error) => {
@@ -95,7 +96,7 @@ impl Session {
                 (Err(error), _) => return Err(error),
             };
             if known.is_none() {
-                made = match self.seal(account, row, envelope, &audience.accounts)? {
+                made = match self.seal(account, row, envelope, &audience)? {
                     Sealing::Done(sealed) => Some(sealed),
                     Sealing::Elsewhere(stored) => {
                         // Another process was quicker: its key and its recipients are those that count.
@@ -124,10 +125,12 @@ impl Session {
         Err(Error::Relay(Code::DevicesChanged))
     }
 
-    /// Asks who the envelope goes to. Before it is sealed, recipients without a device are left out; afterwards the header decides.
+    /// Asks who the envelope goes to. Before it is sealed, recipients who cannot be sealed to are left out, each by itself, so
+    /// that the others get it; afterwards the header decides.
     async fn audience(
         &self,
         account: &Account,
+        row: &Row,
         envelope: &Envelope,
         sealed: Option<&Sealed>,
     ) -> Result<Audience, Error> {
@@ -142,48 +145,52 @@ impl Session {
             asked.push(account.address.clone());
         }
         let mut known = self.ask_keys(account, asked, envelope.what.prekeys()).await?;
-        let mut audience = Audience {
-            accounts: Vec::new(),
-            prekeys: Vec::new(),
-        };
+        let mut audience = Audience::default();
+        // The first failure stands for all, when nobody is left.
+        let mut failed = None;
         for address in &recipients {
-            match known.remove(address) {
+            let judged = match known.remove(address) {
                 Some(Known::Trusted { account, prekeys, .. }) => {
-                    audience.accounts.push(*account);
-                    audience.prekeys.extend(prekeys);
+                    let judged = if sealed.is_some() { Ok(()) } else { judge(&prekeys) };
+                    if judged.is_ok() {
+                        audience.accounts.push(*account);
+                        audience.prekeys.extend(prekeys);
+                    }
+                    judged
                 }
-                Some(Known::Changed) => return Err(KeysError::IdentityChanged.into()),
-                Some(Known::Unverified(reason)) => return Err(reason.into()),
-                None => {}
+                Some(Known::Changed) => Err(KeysError::IdentityChanged.into()),
+                Some(Known::Unverified(reason)) => Err(reason.into()),
+                None => {
+                    audience.left_out.push((address.clone(), DeliveryState::Unreachable));
+                    continue;
+                }
+            };
+            let Err(error) = judged else { continue };
+            // This may pass, by itself or by a person's word; the header names it, or will.
+            if sealed.is_some() || (outbox::may_pass(&error) && row.is_fresh()) {
+                return Err(error);
             }
+            audience.left_out.push((address.clone(), outbox::left_out_for(&error)));
+            failed.get_or_insert(error);
+        }
+        if audience.accounts.is_empty() {
+            return Err(failed.unwrap_or(Error::Relay(Code::Unreachable)));
+        }
+        if let Some(error) = failed {
+            tracing::warn!(code = error.code(), "a recipient is left out");
         }
         if let Some(Known::Trusted { prekeys, .. }) = known.remove(&account.address) {
             audience
                 .prekeys
                 .extend(prekeys.into_iter().filter(|prekey| prekey.device != account.device));
         }
-        if audience.accounts.is_empty() {
-            return Err(Error::Relay(Code::Unreachable));
-        }
-        if audience
-            .prekeys
-            .iter()
-            .any(|prekey| !prekey.opens.contains(&envelope::VERSION))
-        {
-            return Err(KeysError::CorrespondentTooNew.into());
-        }
         Ok(audience)
     }
 
     /// Seals the content and stores what never changes again, in one transaction: the first to do so decides.
-    fn seal(
-        &self,
-        account: &Account,
-        row: &Row,
-        envelope: &Envelope,
-        accounts: &[VerifiedAccount],
-    ) -> Result<Sealing, Error> {
-        let recipients = accounts
+    fn seal(&self, account: &Account, row: &Row, envelope: &Envelope, audience: &Audience) -> Result<Sealing, Error> {
+        let recipients = audience
+            .accounts
             .iter()
             .map(|account| StatedRecipient {
                 address: account.address().clone(),
@@ -218,9 +225,8 @@ impl Session {
                         Column(&sealed.key)
                     ],
                 )?;
-                let is_left_out = |address: &&_| !accounts.iter().any(|account| account.address() == *address);
-                for address in envelope.to.iter().filter(is_left_out) {
-                    delivery::advance(tx, message, address, DeliveryState::Unreachable, clock::now())?;
+                for (address, state) in &audience.left_out {
+                    delivery::advance(tx, message, address, *state, clock::now())?;
                 }
             }
             Ok(true)
@@ -255,10 +261,29 @@ impl Session {
     }
 }
 
-/// Who an envelope goes to.
+/// Who an envelope goes to, and what becomes of those whom it does not go to.
+#[derive(Default)]
 struct Audience {
     accounts: Vec<VerifiedAccount>,
     prekeys: Vec<VerifiedPrekey>,
+    left_out: Vec<(Address, DeliveryState)>,
+}
+
+/// Whether a device of the account could open what is sealed to these prekeys. Without any, the relay says who is not reached.
+fn judge(prekeys: &[VerifiedPrekey]) -> Result<(), Error> {
+    let mut failed = None;
+    for prekey in prekeys {
+        let judged = if prekey.opens.contains(&envelope::VERSION) {
+            prekey.key.check().map_err(Error::from)
+        } else {
+            Err(KeysError::CorrespondentTooNew.into())
+        };
+        match judged {
+            Ok(()) => return Ok(()),
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// What became of sealing a row.
@@ -274,11 +299,27 @@ enum Sealing {
 fn deposit(sealed: &Sealed, prekeys: &[VerifiedPrekey]) -> Result<Vec<u8>, Error> {
     let wraps = prekeys
         .iter()
-        .map(|prekey| Wrap::make(&sealed.key, &sealed.header, prekey))
+        .map(|prekey| wrap(sealed, prekey))
         .collect::<Result<_, _>>()?;
     Ok(cbor::encode(&Deposit {
         header: sealed.header.clone().into(),
         wraps,
         payload: sealed.payload.clone().into(),
     }))
+}
+
+/// The relay wants a wrap for every device. One that published what is no key gets a wrap that nobody opens: that is its own
+/// trouble, and not that of the others.
+fn wrap(sealed: &Sealed, prekey: &VerifiedPrekey) -> Result<Wrap, SealError> {
+    match Wrap::make(&sealed.key, &sealed.header, prekey) {
+        Err(SealError::Key) => {
+            tracing::warn!("a device published what is no key");
+            let nobody = VerifiedPrekey {
+                key: PrekeySecret::make()?.public()?,
+                ..prekey.clone()
+            };
+            Wrap::make(&sealed.key, &sealed.header, &nobody)
+        }
+        wrap => wrap,
+    }
 }

@@ -127,7 +127,7 @@ enum What {
         deposited_at: Timestamp,
     },
     Notice(Notice),
-    /// Withdrawn, expired, or known already.
+    /// Known already.
     Nothing,
     /// Kept as it came.
     Unopened {
@@ -184,7 +184,8 @@ impl Session {
         let mail = match entry.open() {
             Ok(Some(EntryBody::Mail(mail))) => mail,
             Ok(Some(EntryBody::Notice(notice))) => return Ok(Step::Done(What::Notice(notice))),
-            Ok(None) => return Ok(Step::Done(What::Nothing)),
+            // That a mail was here and is not any more is shown: the relay alone says why.
+            Ok(None) => return keep(Reason::Emptied, None),
             // The relay has lost the payload and says so: what it still shows is whose it was.
             Err(_) if entry.payload.is_none() => return keep(Reason::PayloadLost, sender_of(entry)),
             Err(_) => return keep(Reason::Malformed, None),

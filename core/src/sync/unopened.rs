@@ -26,6 +26,8 @@ pub enum Reason {
     CannotOpen,
     /// It opens, and what it holds does not go into the store.
     CannotStore,
+    /// The relay hands out its place alone: it was taken back, it expired, or the relay dropped it.
+    Emptied,
     /// The sender's identity is another than the pinned one.
     IdentityChanged,
     /// What the relay says of its sender does not hold.
@@ -48,6 +50,7 @@ coded! {
     Reason {
         CannotOpen = "cannot-open",
         CannotStore = "cannot-store",
+        Emptied = "taken-back-or-dropped",
         IdentityChanged = "identity-changed",
         KeysUnverified = "keys-unverified",
         Malformed = "malformed",
