@@ -8,11 +8,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
+use protocol::limits;
 
 use crate::folder;
 
 /// Payloads up to this size stay in their row, in bytes.
 pub(crate) const IN_ROW_BYTES: usize = 16 * 1024;
+
+/// The largest of what is kept here, in bytes.
+const LARGEST_BYTES: usize = if limits::ARCHIVE_PART_BYTES > limits::PAYLOAD_BYTES {
+    limits::ARCHIVE_PART_BYTES
+} else {
+    limits::PAYLOAD_BYTES
+};
 
 /// Ending of a file that is still being written.
 const PART: &str = ".part";
@@ -59,7 +67,7 @@ impl Blobs {
     ///
     /// An error is one that may pass, such as too many open files.
     pub(crate) fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        let limit = u64::try_from(protocol::limits::DEPOSIT_BYTES).unwrap_or(u64::MAX);
+        let limit = u64::try_from(LARGEST_BYTES).unwrap_or(u64::MAX);
         let file = match File::open(self.folder.join(name)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use data_encoding::BASE64;
 use protocol::api::{
@@ -14,7 +14,7 @@ use protocol::sign::{Purpose, Signature};
 use protocol::{Address, Code, FormatError, Timestamp};
 
 use super::App;
-use super::extract::{Binary, BinaryAnswer, Caller, Json};
+use super::extract::{Binary, BinaryAnswer, Caller, InPath, Json};
 use super::refusal::Refusal;
 use crate::crash::crash_point;
 use crate::limits::network;
@@ -91,7 +91,7 @@ pub(super) async fn enrol(
 pub(super) async fn identity(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path(address): Path<String>,
+    InPath(address): InPath<String>,
 ) -> Result<BinaryAnswer<KeysAnswer>, Refusal> {
     if !app.doors().identities.take(&network(peer.ip()), 1) {
         return Err(Refusal::new(Code::Throttled, ""));
@@ -128,7 +128,7 @@ pub(super) async fn publish_list(
     let doors = app.clone();
     let now = Timestamp::now();
     app.storage()
-        .write(move |connection, effects| {
+        .write_as(caller.place, move |connection, effects| {
             let removed = accounts::publish_list(connection, effects, &caller.address, &upload, now)?;
             doors.tokens().end(&removed);
             Ok(())

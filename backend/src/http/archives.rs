@@ -2,24 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use protocol::api::{self, Archives};
 use protocol::{ArchiveId, Code, Digest, Timestamp, limits};
 
 use super::App;
-use super::extract::{Caller, Sealed};
+use super::extract::{Caller, InPath, Sealed};
 use super::refusal::Refusal;
 use crate::crash::crash_point;
 use crate::storage::StorageError;
-use crate::storage::archives::{self, ArrivedPart};
+use crate::storage::archives::{self, Part};
+use crate::tokens::Bearer;
 
 /// `GET /v1/archives`.
 pub(super) async fn list(State(app): State<App>, Caller(caller): Caller) -> Result<axum::Json<Archives>, Refusal> {
-    let account = caller.place.account;
+    throttle(&app, &caller)?;
+    let place = caller.place;
     let list = app
         .storage()
-        .read(move |connection| archives::list(connection, account))
+        .read_as(place, move |connection| archives::list(connection, place.account))
         .await?;
     Ok(axum::Json(list))
 }
@@ -28,35 +30,36 @@ pub(super) async fn list(State(app): State<App>, Caller(caller): Caller) -> Resu
 pub(super) async fn put(
     State(app): State<App>,
     Caller(caller): Caller,
-    Path((archive, number)): Path<(String, u64)>,
+    InPath((archive, number)): InPath<(ArchiveId, u64)>,
     Sealed(bytes): Sealed<{ limits::ARCHIVE_PART_BYTES }>,
 ) -> Result<StatusCode, Refusal> {
-    let archive = parse(&archive)?;
-    if !app.doors().archives.take(caller.device.as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    throttle(&app, &caller)?;
     if bytes.is_empty() {
         return Err(Refusal::new(Code::Malformed, "an empty part"));
     }
-    let digest = Digest::of(&[&bytes]);
-    let size_bytes = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    let part = Part {
+        archive,
+        number,
+        digest: Digest::of(&[&bytes]),
+        size_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+    };
+    let place = caller.place;
+    let is_new = app
+        .storage()
+        .read_as(place, move |connection| {
+            archives::weigh(connection, place.account, &part)
+        })
+        .await?;
+    if !is_new {
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let blobs = Arc::clone(app.blobs());
     let file = tokio::task::spawn_blocking(move || blobs.store(&bytes))
         .await
         .map_err(|_| StorageError::Stopped)?
         .map_err(StorageError::File)?;
-    let account = caller.place.account;
     app.storage()
-        .write(move |connection, effects| {
-            let part = ArrivedPart {
-                archive,
-                number,
-                digest,
-                size_bytes,
-                file,
-            };
-            archives::put(connection, effects, account, part, Timestamp::now())
-        })
+        .write(move |connection, effects| archives::put(connection, effects, place, (&part, file), Timestamp::now()))
         .await?;
     crash_point!("part-unanswered");
     Ok(StatusCode::NO_CONTENT)
@@ -66,17 +69,14 @@ pub(super) async fn put(
 pub(super) async fn part(
     State(app): State<App>,
     Caller(caller): Caller,
-    Path((archive, number)): Path<(String, u64)>,
+    InPath((archive, number)): InPath<(ArchiveId, u64)>,
 ) -> Result<([(&'static str, &'static str); 1], Vec<u8>), Refusal> {
-    let archive = parse(&archive)?;
-    if !app.doors().archives.take(caller.device.as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
-    let (account, blobs) = (caller.place.account, Arc::clone(app.blobs()));
+    throttle(&app, &caller)?;
+    let (place, blobs) = (caller.place, Arc::clone(app.blobs()));
     let bytes = app
         .storage()
-        .read(move |connection| {
-            let blob = archives::find(connection, account, archive, number)?;
+        .read_as(place, move |connection| {
+            let blob = archives::find(connection, place.account, archive, number)?;
             Ok(blob.map(|name| blobs.load(&name)).transpose()?.flatten())
         })
         .await?
@@ -88,17 +88,22 @@ pub(super) async fn part(
 pub(super) async fn remove(
     State(app): State<App>,
     Caller(caller): Caller,
-    Path(archive): Path<String>,
+    InPath(archive): InPath<ArchiveId>,
 ) -> Result<StatusCode, Refusal> {
-    let (archive, account) = (parse(&archive)?, caller.place.account);
+    throttle(&app, &caller)?;
+    let place = caller.place;
     app.storage()
-        .write(move |connection, effects| archives::remove(connection, effects, account, archive))
+        .write_as(place, move |connection, effects| {
+            archives::remove(connection, effects, place.account, archive)
+        })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn parse(archive: &str) -> Result<ArchiveId, Refusal> {
-    archive
-        .parse()
-        .map_err(|_| Refusal::new(Code::NotFound, "not an archive's id"))
+fn throttle(app: &App, caller: &Bearer) -> Result<(), Refusal> {
+    if app.doors().archives.take(caller.device.as_bytes(), 1) {
+        Ok(())
+    } else {
+        Err(Refusal::new(Code::Throttled, ""))
+    }
 }

@@ -35,7 +35,7 @@ pub(super) async fn entry(
         .and_then(|Path(text)| text.parse().ok())
         .ok_or_else(|| Refusal::new(Code::Malformed, "not an address"))?;
     app.storage()
-        .read(move |connection| directory::entry(connection, &address))
+        .read_as(caller.place, move |connection| directory::entry(connection, &address))
         .await?
         .map(axum::Json)
         .ok_or_else(|| Refusal::new(Code::NotFound, "no such entry"))
@@ -57,7 +57,9 @@ pub(super) async fn search(
     let limit = search.limit.unwrap_or(limits::SEARCH_ENTRIES);
     let entries = app
         .storage()
-        .read(move |connection| directory::search(connection, &search.q, &search.town, limit))
+        .read_as(caller.place, move |connection| {
+            directory::search(connection, &search.q, &search.town, limit)
+        })
         .await?;
     Ok(axum::Json(DirectoryEntries { entries }))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -82,6 +82,20 @@ impl<const LIMIT: usize> FromRequest<App> for Sealed<LIMIT> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
         read(app, request, LIMIT).await.map(Self)
+    }
+}
+
+/// What stands in the path: what cannot stand there is not found.
+pub(super) struct InPath<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for InPath<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        Path::from_request_parts(parts, app)
+            .await
+            .map(|Path(value)| Self(value))
+            .map_err(|_| Refusal::new(Code::NotFound, "no such path"))
     }
 }
 

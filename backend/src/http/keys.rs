@@ -43,19 +43,21 @@ pub(super) async fn hand_out(
         Ok(answer)
     };
     let answer = if one_time {
-        app.storage().write(move |connection, _| answer(connection)).await?
+        app.storage()
+            .write_as(caller.place, move |connection, _| answer(connection))
+            .await?
     } else {
-        app.storage().read(answer).await?
+        app.storage().read_as(caller.place, answer).await?
     };
     Ok(BinaryAnswer(answer))
 }
 
 /// `GET /v1/prekeys`.
 pub(super) async fn stock(State(app): State<App>, Caller(caller): Caller) -> Result<axum::Json<PrekeyStock>, Refusal> {
-    let device = caller.place.device;
+    let place = caller.place;
     let stock = app
         .storage()
-        .read(move |connection| prekeys::stock(connection, device))
+        .read_as(place, move |connection| prekeys::stock(connection, place.device))
         .await?;
     Ok(axum::Json(stock))
 }
@@ -70,19 +72,19 @@ pub(super) async fn upload(
     let address = caller.address.clone();
     let account = app
         .storage()
-        .read(move |connection| accounts::find(connection, &address))
+        .read_as(caller.place, move |connection| accounts::find(connection, &address))
         .await?
         .ok_or_else(|| Refusal::new(Code::DeviceUnknown, ""))?;
     let refused = |error: protocol::FormatError| Refusal::new(Code::SignatureRefused, error.to_string());
     let account = VerifiedAccount::verify(&account.identity, &account.list).map_err(refused)?;
     let root = value.verify(&account, &caller.device).map_err(refused)?;
     prekeys::check_dates(&root, now)?;
-    let device = caller.place.device;
+    let place = caller.place;
     let stock = app
         .storage()
-        .write(move |connection, _| {
-            prekeys::replace(connection, device, &value, &root)?;
-            prekeys::stock(connection, device)
+        .write_as(place, move |connection, _| {
+            prekeys::replace(connection, place.device, &value, &root)?;
+            prekeys::stock(connection, place.device)
         })
         .await?;
     Ok(axum::Json(stock))

@@ -24,11 +24,13 @@ pub(super) async fn deposit(
     Binary { value: deposit, .. }: Binary<Deposit>,
 ) -> Result<axum::Json<DepositAnswer>, Refusal> {
     let parsed = Header::parse(&deposit.header)?;
-    let (account, id) = (caller.place.account, parsed.id);
+    let (place, id) = (caller.place, parsed.id);
     let header_digest = Digest::of(&[&deposit.header]);
     let repeated = app
         .storage()
-        .read(move |connection| deposits::first_answer(connection, account, id, &header_digest))
+        .read_as(place, move |connection| {
+            deposits::first_answer(connection, place.account, id, &header_digest)
+        })
         .await?;
     if let Some(answer) = repeated {
         return Ok(axum::Json(answer));
@@ -73,11 +75,11 @@ pub(super) async fn withdraw(
     if !app.doors().deposits.take(caller.device.as_bytes(), 1) {
         return Err(Refusal::new(Code::Throttled, ""));
     }
-    let account = caller.place.account;
+    let place = caller.place;
     let answer = app
         .storage()
-        .write(move |connection, effects| {
-            deposits::withdraw(connection, effects, account, request.id, Timestamp::now())
+        .write_as(place, move |connection, effects| {
+            deposits::withdraw(connection, effects, place.account, request.id, Timestamp::now())
         })
         .await?;
     crash_point!("withdrawal-unanswered");
@@ -97,9 +99,8 @@ async fn arrive(app: &App, caller: &Bearer, parsed: Header, deposit: Deposit) ->
     let payload = keep(app, deposit.payload.into()).await?;
     crash_point!("payload-kept");
     Ok(Arrival {
-        account: caller.place.account,
         sender: caller.address.clone(),
-        device: caller.place.device,
+        place: caller.place,
         header: deposit.header.into(),
         parsed,
         wraps: deposit.wraps,

@@ -10,6 +10,7 @@ use protocol::{Address, Code, DeviceId, Digest, Timestamp, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::activation::{self, Worth};
+use super::sequence::Place;
 use super::{Effects, StorageError, prekeys, refuse, sequence};
 
 /// An enrolment of which all signatures were verified.
@@ -100,41 +101,55 @@ pub(crate) fn succeed(
     if present.identity == enrolment.identity && present.list == enrolment.list {
         return Ok(Vec::new());
     }
-    let present_fingerprint = present.identity.digest();
+    let (account, present_fingerprint) = (present.id, present.identity.digest());
     let predecessor = Predecessor {
         identity: present.identity,
         list: present.list,
         succession,
     };
-    let follows = predecessor.successor()? == verified.account.fingerprint()
-        && verified.account.predecessor() == Some(present_fingerprint);
-    if !follows {
+    let Ok(successor) = predecessor.successor() else {
+        return refuse(
+            Code::SignatureRefused,
+            "the present identity's recovery key did not sign it",
+        );
+    };
+    if successor != verified.account.fingerprint() || verified.account.predecessor() != Some(present_fingerprint) {
         return refuse(Code::SignatureRefused, "it does not follow the present identity");
     }
-    let place: i64 = connection
-        .prepare_cached("SELECT count(*) FROM predecessor WHERE account = ?1")?
-        .query_row([present.id], |row| row.get(0))?;
-    if usize::try_from(place).is_ok_and(|count| count >= limits::PREDECESSORS) {
-        return refuse(Code::AlreadyEnrolled, "the account was taken over too often");
-    }
     connection
-        .prepare_cached("INSERT INTO predecessor (account, place, predecessor) VALUES (?1, ?2, ?3)")?
-        .execute(params![present.id, place, cbor::encode(&predecessor)])?;
+        .prepare_cached(
+            "INSERT INTO predecessor (account, place, predecessor)
+             SELECT ?1, coalesce(max(place), -1) + 1, ?2 FROM predecessor WHERE account = ?1",
+        )?
+        .execute(params![account, cbor::encode(&predecessor)])?;
+    replace(connection, effects, account, verified, now)
+}
+
+/// Puts another identity in the place of an account's, and its device in the place of all that were there.
+///
+/// What waits for those is put in its sequence. Gives back the devices that are no more: their tokens are to end.
+fn replace(
+    connection: &Connection,
+    effects: &mut Effects,
+    account: i64,
+    verified: &VerifiedEnrolment,
+    now: Timestamp,
+) -> Result<Vec<DeviceId>, StorageError> {
     connection
         .prepare_cached("UPDATE account SET identity = ?2, list = ?3, enrolment = ?4, enrolled_at = ?5 WHERE id = ?1")?
         .execute(params![
-            present.id,
-            cbor::encode(&enrolment.identity),
-            cbor::encode(&enrolment.list),
+            account,
+            cbor::encode(&verified.enrolment.identity),
+            cbor::encode(&verified.enrolment.list),
             verified.digest.as_bytes(),
             now.as_millis()
         ])?;
-    let before = devices(connection, present.id, now)?;
+    let before = devices(connection, account, now)?;
     let device = add_device(
         connection,
-        present.id,
+        account,
         &verified.device,
-        &enrolment.batch,
+        &verified.enrolment.batch,
         &verified.root,
     )?;
     let rows: Vec<i64> = before.iter().map(|(row, ..)| *row).collect();
@@ -218,16 +233,21 @@ pub(crate) fn publish_list(
     Ok(removed)
 }
 
-/// The identities that an account had before, oldest first.
+/// The identities that an account had before, oldest first: of many, those that ended last.
 pub(crate) fn predecessors(connection: &Connection, account: i64) -> Result<Vec<Predecessor>, StorageError> {
+    let most = i64::try_from(limits::PREDECESSORS).unwrap_or(i64::MAX);
     let rows: Vec<Vec<u8>> = connection
-        .prepare_cached("SELECT predecessor FROM predecessor WHERE account = ?1 ORDER BY place")?
-        .query_map([account], |row| row.get(0))?
+        .prepare_cached("SELECT predecessor FROM predecessor WHERE account = ?1 ORDER BY place DESC LIMIT ?2")?
+        .query_map([account, most], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    Ok(rows.iter().map(|row| cbor::decode(row)).collect::<Result<_, _>>()?)
+    Ok(rows
+        .iter()
+        .rev()
+        .map(|row| cbor::decode(row))
+        .collect::<Result<_, _>>()?)
 }
 
-/// Adds a device with its first batch.
+/// Adds a device with its first batch. Its row was never another device's: tokens name it.
 fn add_device(
     connection: &Connection,
     account: i64,
@@ -297,6 +317,18 @@ pub(crate) fn find_id(connection: &Connection, address: &Address) -> Result<Opti
         .query_row([address.as_str()], |row| row.get(0))
         .optional()?;
     Ok(id)
+}
+
+/// Checks that a device is still one of its account: its token may outlive it, and so may a request on its way.
+pub(crate) fn check_present(connection: &Connection, place: Place) -> Result<(), StorageError> {
+    let present = connection
+        .prepare_cached("SELECT 1 FROM device WHERE id = ?1 AND account = ?2")?
+        .exists([place.device, place.account])?;
+    if present {
+        Ok(())
+    } else {
+        refuse(Code::DeviceUnknown, "it was removed from its account")
+    }
 }
 
 /// A device and whose it is.

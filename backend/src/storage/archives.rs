@@ -4,14 +4,19 @@ use protocol::api::{ArchiveSize, Archives};
 use protocol::{ArchiveId, Code, Digest, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Effects, StorageError, number, refuse, stored};
+use super::sequence::Place;
+use super::{Effects, StorageError, accounts, number, refuse, stored};
 use crate::blobs::PendingBlob;
 
 /// Most bytes of all archives of an account: some thousands of letters with attachments, or a life of letters without.
 const ACCOUNT_BYTES: i64 = 2 * 1024 * 1024 * 1024;
 
+/// A small part counts as one of this size, in bytes: it is a file all the same.
+const LEAST_BYTES: i64 = 64 * 1024;
+
 /// A part that came in whole.
-pub(crate) struct ArrivedPart {
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
     /// Its archive.
     pub(crate) archive: ArchiveId,
     /// Its number there.
@@ -20,19 +25,17 @@ pub(crate) struct ArrivedPart {
     pub(crate) digest: Digest,
     /// Their number.
     pub(crate) size_bytes: i64,
-    /// The file that holds them.
-    pub(crate) file: PendingBlob,
 }
 
 /// Keeps a part; the same one again changes nothing.
 pub(crate) fn put(
     connection: &Connection,
     effects: &mut Effects,
-    account: i64,
-    part: ArrivedPart,
+    place: Place,
+    (part, file): (&Part, PendingBlob),
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    match weigh(connection, account, &part) {
+    match accounts::check_present(connection, place).and_then(|()| weigh(connection, place.account, part)) {
         Ok(true) => {
             connection
                 .prepare_cached(
@@ -40,30 +43,32 @@ pub(crate) fn put(
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?
                 .execute(params![
-                    account,
+                    place.account,
                     part.archive.as_bytes(),
                     stored(part.number)?,
                     part.digest.as_bytes(),
-                    part.file.name(),
+                    file.name(),
                     part.size_bytes,
                     now.as_millis()
                 ])?;
-            effects.adopted = Some(part.file);
+            effects.adopted = Some(file);
             Ok(())
         }
         Ok(false) => {
-            part.file.discard();
+            file.discard();
             Ok(())
         }
         Err(error) => {
-            part.file.discard();
+            file.discard();
             Err(error)
         }
     }
 }
 
 /// Whether the part is to be kept: not when it is there already.
-fn weigh(connection: &Connection, account: i64, part: &ArrivedPart) -> Result<bool, StorageError> {
+///
+/// Refused when another has its number, when it does not come next, or when the account has no room.
+pub(crate) fn weigh(connection: &Connection, account: i64, part: &Part) -> Result<bool, StorageError> {
     let present: Option<[u8; Digest::LEN]> = connection
         .prepare_cached("SELECT digest FROM archive_part WHERE account = ?1 AND archive = ?2 AND number = ?3")?
         .query_row(params![account, part.archive.as_bytes(), stored(part.number)?], |row| {
@@ -84,9 +89,9 @@ fn weigh(connection: &Connection, account: i64, part: &ArrivedPart) -> Result<bo
         return refuse(Code::ArchiveMismatch, "the part before it is not here");
     }
     let bytes: i64 = connection
-        .prepare_cached("SELECT coalesce(sum(size_bytes), 0) FROM archive_part WHERE account = ?1")?
-        .query_row([account], |row| row.get(0))?;
-    if bytes.saturating_add(part.size_bytes) > ACCOUNT_BYTES {
+        .prepare_cached("SELECT coalesce(sum(max(size_bytes, ?2)), 0) FROM archive_part WHERE account = ?1")?
+        .query_row([account, LEAST_BYTES], |row| row.get(0))?;
+    if bytes.saturating_add(part.size_bytes.max(LEAST_BYTES)) > ACCOUNT_BYTES {
         return refuse(Code::TooLarge, "the archives of the account together");
     }
     Ok(true)

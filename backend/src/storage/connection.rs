@@ -9,10 +9,11 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::StorageError;
 
 /// What brings the schema to each version, from the first on.
-const SCHEMAS: [&str; 3] = [
+const SCHEMAS: [&str; 4] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
 ];
 /// How long to wait for another process, such as an import, to end its transaction.
 const BUSY: Duration = Duration::from_secs(20);
@@ -26,6 +27,8 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StorageError> {
     let mut connection = configured(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    // A table that others refer to is made anew: that is checked at the end instead.
+    connection.pragma_update(None, "foreign_keys", false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let mut current = 0;
@@ -39,7 +42,11 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StorageError> {
     if version > current {
         return Err(StorageError::Newer(version));
     }
+    if version < current && transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+        return Err(StorageError::Damaged("a row refers to one that is not there"));
+    }
     transaction.commit()?;
+    connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
 }
 

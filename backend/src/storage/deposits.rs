@@ -9,18 +9,16 @@ use protocol::sequence::{EntryBody, MailEntry, Notice, Step};
 use protocol::{Address, Code, DeviceId, Digest, MessageId, Timestamp, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::sequence::{append, drop_payload, notify};
+use super::sequence::{Place, append, drop_payload, notify};
 use super::{Effects, StorageError, accounts, refuse};
 use crate::blobs::PendingBlob;
 
 /// An envelope that came in whole, from a device that proved itself.
 pub(crate) struct Arrival {
-    /// The sending account's row.
-    pub(crate) account: i64,
     /// The sending account.
     pub(crate) sender: Address,
-    /// The sending device's row.
-    pub(crate) device: i64,
+    /// The rows of the sending device and its account.
+    pub(crate) place: Place,
     /// The encoded header.
     pub(crate) header: Vec<u8>,
     /// What it says.
@@ -79,7 +77,9 @@ pub(crate) fn accept(
     now: Timestamp,
 ) -> Result<DepositAnswer, StorageError> {
     let header_digest = Digest::of(&[&arrival.header]);
-    let first = first_answer(connection, arrival.account, arrival.parsed.id, &header_digest);
+    // It may have been removed while the payload was on its way.
+    let first = accounts::check_present(connection, arrival.place)
+        .and_then(|()| first_answer(connection, arrival.place.account, arrival.parsed.id, &header_digest));
     let targets = match first {
         Ok(None) => match_wraps(connection, &arrival, now),
         Ok(Some(answer)) => {
@@ -115,7 +115,7 @@ pub(crate) fn rewrap(
                     "INSERT INTO deposit (sender, message, header_digest, notices, accepted_at, answer)
                      VALUES (?1, ?2, zeroblob(32), 0, ?3, '')",
                 )?
-                .insert(params![arrival.account, id.as_bytes(), now.as_millis()])?;
+                .insert(params![arrival.place.account, id.as_bytes(), now.as_millis()])?;
             enqueue(connection, effects, arrival, &targets, deposit, now)
         }
         Err(error) => {
@@ -227,7 +227,7 @@ fn match_wraps(connection: &Connection, arrival: &Arrival, now: Timestamp) -> Re
             continue;
         };
         for (row, id, has_prekeys) in accounts::devices(connection, account, now)? {
-            if row == arrival.device {
+            if row == arrival.place.device {
                 continue;
             }
             match wraps.remove(&(address, id)) {
@@ -279,7 +279,7 @@ fn store(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .insert(params![
-            arrival.account,
+            arrival.place.account,
             header.id.as_bytes(),
             header_digest.as_bytes(),
             matches!(header.class, Class::Mail),
@@ -306,6 +306,7 @@ fn devices_of_wraps(
     arrival: &Arrival,
     now: Timestamp,
 ) -> Result<BTreeMap<i64, (DeviceId, usize)>, StorageError> {
+    accounts::check_present(connection, arrival.place)?;
     let header = &arrival.parsed;
     if header.from != arrival.sender {
         return refuse(Code::NotYours, "the header names another sender");

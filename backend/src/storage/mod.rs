@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::blobs::{Blobs, PendingBlob};
 use crate::bus::Bus;
+use sequence::Place;
 use writer::Writer;
 
 /// Connections that read.
@@ -87,6 +88,32 @@ impl Storage {
         F: FnOnce(&Connection, &mut Effects) -> Result<T, StorageError> + Send + 'static,
     {
         self.writer.run(job).await
+    }
+
+    /// Runs `job` as [`Storage::read`] does, if the device that asks is still one of its account.
+    pub(crate) async fn read_as<T, F>(&self, place: Place, job: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    {
+        self.read(move |connection| {
+            accounts::check_present(connection, place)?;
+            job(connection)
+        })
+        .await
+    }
+
+    /// Runs `job` as [`Storage::write`] does, if the device that asks is still one of its account by then.
+    pub(crate) async fn write_as<T, F>(&self, place: Place, job: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Effects) -> Result<T, StorageError> + Send + 'static,
+    {
+        self.write(move |connection, effects| {
+            accounts::check_present(connection, place)?;
+            job(connection, effects)
+        })
+        .await
     }
 
     /// How many transactions were committed that changed something.

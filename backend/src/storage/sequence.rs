@@ -1,6 +1,8 @@
 //! Each device's sequence: its head advances in the transaction that inserts an entry, so that numbers have no gaps
 //! and hashes chain; entries go once they are acknowledged. Deposits are in [`super::deposits`].
 
+use std::collections::BTreeSet;
+
 use protocol::sequence::{Cursor, Entry, EntryBody, Notice, Step};
 use protocol::{Address, Code, DeviceId, Digest, MessageId, Timestamp, cbor, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -73,23 +75,44 @@ pub(super) fn notify(
     Ok(())
 }
 
-/// Puts all that waits for devices which are no more at the end of another's sequence, as it was: it can ask for it anew.
+/// Puts all that waits for devices which are no more in the sequence of a new one, as it was: it can ask for it anew.
+///
+/// What waited for several of them is put there once. What was handed to one of them cannot be withdrawn afterwards either.
 pub(super) fn move_all(
     connection: &Connection,
     effects: &mut Effects,
     from: &[i64],
     to: (i64, DeviceId),
 ) -> Result<(), StorageError> {
+    let (mut handed, mut waiting) = (Vec::new(), Vec::new());
     for device in from {
-        let waiting: Vec<(Vec<u8>, i64)> = connection
-            .prepare_cached(
-                "SELECT body, deposit FROM sequence_entry WHERE device = ?1 AND body <> x'' ORDER BY number",
-            )?
-            .query_map([device], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
-        for (body, deposit) in waiting {
-            append_encoded(connection, effects, to, &body, deposit)?;
+        let mut statement = connection.prepare_cached(
+            "SELECT body, deposit, number <= handed_number
+             FROM sequence_entry JOIN device ON device.id = sequence_entry.device
+             WHERE sequence_entry.device = ?1 AND body <> x'' ORDER BY number",
+        )?;
+        let mut rows = statement.query([device])?;
+        while let Some(row) = rows.next()? {
+            let entry: (Vec<u8>, i64) = (row.get(0)?, row.get(1)?);
+            if row.get(2)? { &mut handed } else { &mut waiting }.push(entry);
         }
+    }
+    let (mut deposits, mut notices) = (BTreeSet::new(), BTreeSet::new());
+    let mut is_new = |(body, deposit): &(Vec<u8>, i64)| match deposit {
+        0 => notices.insert(Digest::of(&[body])),
+        deposit => deposits.insert(*deposit),
+    };
+    handed.retain(&mut is_new);
+    waiting.retain(&mut is_new);
+    let (device, _) = to;
+    let handed_number = i64::try_from(handed.len()).unwrap_or(i64::MAX);
+    for (body, deposit) in handed.into_iter().chain(waiting) {
+        append_encoded(connection, effects, to, &body, deposit)?;
+    }
+    connection
+        .prepare_cached("UPDATE device SET handed_number = ?2 WHERE id = ?1")?
+        .execute([device, handed_number])?;
+    for device in from {
         connection
             .prepare_cached("DELETE FROM sequence_entry WHERE device = ?1")?
             .execute([device])?;
@@ -375,8 +398,7 @@ fn heads(connection: &Connection, place: Place) -> Result<Heads, StorageError> {
             })
         })
         .optional()?;
-    // It was removed from its account while its token was still good.
-    heads.map_or_else(|| refuse(Code::DeviceUnknown, ""), Ok)
+    heads.map_or_else(|| refuse(Code::DeviceUnknown, "it was removed from its account"), Ok)
 }
 
 /// The running hash at `number`, if the relay still knows it.

@@ -107,9 +107,17 @@ async fn a_folder_of_an_earlier_release_is_brought_up_to_date_and_one_of_a_later
     let TestRelay { running, data, .. } = relay;
     running.stop().await.unwrap();
     let database = rusqlite::Connection::open(data.path().join("relay.db")).unwrap();
-    let as_before = "DROP TABLE predecessor; DROP TABLE archive_part;
-        DROP TABLE withdrawal; ALTER TABLE payload DROP COLUMN size_bytes; PRAGMA user_version = 1";
-    database.execute_batch(as_before).unwrap();
+    let select = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'device'";
+    let device: String = database.query_row(select, [], |row| row.get(0)).unwrap();
+    let device = device.replace("\"device\"", "old_device").replace(" AUTOINCREMENT", "");
+    let as_before = format!(
+        "PRAGMA foreign_keys = OFF;
+         {device}; INSERT INTO old_device SELECT * FROM device; DROP TABLE device;
+         ALTER TABLE old_device RENAME TO device;
+         DROP TABLE predecessor; DROP TABLE archive_part;
+         DROP TABLE withdrawal; ALTER TABLE payload DROP COLUMN size_bytes; PRAGMA user_version = 1"
+    );
+    database.execute_batch(&as_before).unwrap();
     drop(database);
 
     let relay = TestRelay::start_in(data, Tls::None, backend::Tuning::default()).await;

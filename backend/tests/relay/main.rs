@@ -9,6 +9,7 @@
 )]
 
 mod activation;
+mod archives;
 mod blobs;
 mod directory;
 mod doors;
@@ -19,6 +20,7 @@ mod lists;
 mod logs;
 mod page;
 mod prekeys;
+mod recovery;
 mod rewraps;
 mod sequence;
 mod stream;

@@ -9,8 +9,9 @@ use data_encoding::BASE64;
 use futures_util::{SinkExt as _, StreamExt as _};
 use protocol::api::{self, path};
 use protocol::cbor::{self, Format};
+use protocol::chunked::ContentKey;
 use protocol::envelope::{self, Deposit, Header, Kind, Sender, Wrap};
-use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, VerifiedAccount, device_id};
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, Succession, VerifiedAccount, device_id};
 use protocol::prekey::{BatchFacts, MadeBatch};
 use protocol::sequence::{Cursor, Entry, EntryBody, MailEntry, Notice, SequencePage, Step};
 use protocol::sign::{Purpose, Seed, SigningKey};
@@ -81,6 +82,13 @@ impl TestRelay {
         phone
     }
 
+    /// What a query of the relay's database gives, behind its back.
+    pub(crate) fn look<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
+        sqlcipher::link();
+        let database = rusqlite::Connection::open(self.data.path().join("relay.db")).unwrap();
+        database.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
     /// Changes a row of the relay's database behind its back.
     pub(crate) fn alter(&self, sql: &str) {
         sqlcipher::link();
@@ -105,6 +113,54 @@ impl TestRelay {
     pub(crate) async fn send_enrolment(&self, phone: &Phone, code: &str) -> Response {
         self.request(Method::POST, path::ENROLMENTS)
             .body(cbor::encode(&phone.enrolment(code)))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Asks that `next` takes the account over.
+    pub(crate) async fn send_succession(&self, next: &Phone, succession: Signed<Succession>) -> Response {
+        let mut enrolment = next.enrolment("");
+        enrolment.succession = Some(succession);
+        self.request(Method::POST, path::ENROLMENTS)
+            .body(cbor::encode(&enrolment))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Another phone takes the account over, by the word of the present one's recovery key.
+    pub(crate) async fn take_over(&self, present: &Phone, identity: u8) -> Phone {
+        let mut next = present.successor(identity);
+        let succession = Signed::make(&present.succession(&next), &present.recovery);
+        let answer = self.send_succession(&next, succession).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        next.token = self.token(&next).await;
+        next
+    }
+
+    /// What anybody is told of an account.
+    pub(crate) async fn identity(&self, address: &str) -> api::AccountKeys {
+        let path = format!("{}/{address}", path::IDENTITIES);
+        let answer = self.request(Method::GET, &path).send().await.unwrap();
+        let mut answer: api::KeysAnswer = binary(answer).await;
+        assert_eq!(answer.accounts.len(), 1);
+        answer.accounts.remove(0)
+    }
+
+    pub(crate) async fn rewrap(&self, phone: &Phone, deposit: &Deposit) -> Response {
+        self.request(Method::POST, path::REWRAPS)
+            .bearer_auth(&phone.token)
+            .body(cbor::encode(deposit))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn archive(&self, phone: &Phone, method: Method, archive: &str, body: Vec<u8>) -> Response {
+        self.request(method, &format!("{}{archive}", path::ARCHIVES))
+            .bearer_auth(&phone.token)
+            .body(body)
             .send()
             .await
             .unwrap()
@@ -379,6 +435,7 @@ pub(crate) struct Phone {
     pub(crate) identity: Signed<Identity>,
     pub(crate) list: Signed<DeviceList>,
     pub(crate) batch: MadeBatch,
+    pub(crate) recovery: SigningKey,
     pub(crate) token: String,
 }
 
@@ -389,6 +446,33 @@ impl Phone {
 
     /// Another `identity` number makes other keys for the same address.
     pub(crate) fn make_with(address: &str, prekeys: u32, identity: u8, not_after: Timestamp) -> Self {
+        Self::make_following(address, prekeys, identity, not_after, None)
+    }
+
+    /// A phone of the same account with another identity, which says that it follows this one's.
+    pub(crate) fn successor(&self, identity: u8) -> Self {
+        let not_after = Timestamp::now().plus_days(30);
+        let follows = Some(self.identity.digest());
+        Self::make_following(self.address.as_str(), 4, identity, not_after, follows)
+    }
+
+    /// The word of this phone's recovery key that the other identity follows.
+    pub(crate) fn succession(&self, to: &Self) -> Succession {
+        Succession {
+            address: self.address.clone(),
+            from: self.identity.digest(),
+            to: to.identity.digest(),
+            issued_at: Timestamp::now(),
+        }
+    }
+
+    fn make_following(
+        address: &str,
+        prekeys: u32,
+        identity: u8,
+        not_after: Timestamp,
+        follows: Option<Digest>,
+    ) -> Self {
         let address: Address = address.parse().unwrap();
         let key = |purpose: u8| {
             let half = *Digest::of(&[address.as_str().as_bytes(), &[identity, purpose]]).as_bytes();
@@ -405,7 +489,7 @@ impl Phone {
                 key: identity_key.verifying_key(),
                 recovery: recovery.verifying_key(),
                 created_at,
-                follows: None,
+                follows,
             },
             &identity_key,
         );
@@ -435,6 +519,7 @@ impl Phone {
             identity,
             list,
             batch,
+            recovery,
             token: String::new(),
         }
     }
@@ -477,6 +562,11 @@ impl Phone {
     }
 
     pub(crate) fn seal(&self, to: &[&str], keys: &api::KeysAnswer, content: &[u8]) -> Deposit {
+        self.seal_with_key(to, keys, content).0
+    }
+
+    /// Seals, and keeps what is needed to wrap it again.
+    pub(crate) fn seal_with_key(&self, to: &[&str], keys: &api::KeysAnswer, content: &[u8]) -> (Deposit, ContentKey) {
         // Who has no keys has no identity either: the relay, which this is for, cannot tell.
         let accounts = keys
             .accounts
@@ -508,15 +598,21 @@ impl Phone {
                 wraps.push(Wrap::make(&sealed.key, &sealed.header, &prekey).unwrap());
             }
         }
-        Deposit {
+        let deposit = Deposit {
             header: sealed.header.into(),
             wraps,
             payload: sealed.payload.into(),
-        }
+        };
+        (deposit, sealed.key)
     }
 
     /// Opens a mail entry with the prekey it was sealed to.
     pub(crate) fn open(&self, entry: &Entry, sender: &Self) -> Vec<u8> {
+        self.open_as(entry, sender, self.account().fingerprint())
+    }
+
+    /// The same for what was sealed when its account had this identity.
+    pub(crate) fn open_as(&self, entry: &Entry, sender: &Self, identity: Digest) -> Vec<u8> {
         let mail = mail_of(entry);
         let leaf = mail.wrap.prekey.leaf;
         let secret = leaf.map_or(&self.batch.last_resort, |leaf| {
@@ -525,11 +621,7 @@ impl Phone {
         let payload = entry.payload.as_ref().unwrap();
         envelope::open(&mail.header, &mail.wrap, payload, secret)
             .unwrap()
-            .verify(
-                &sender.account(),
-                self.account().address(),
-                &[self.account().fingerprint()],
-            )
+            .verify(&sender.account(), &self.address, &[identity])
             .unwrap()
             .content
     }
