@@ -193,7 +193,18 @@ impl Stranger {
 
     /// Publishes its second batch, with `key` as its one leaf and its last-resort prekey, as `edit` leaves it.
     pub async fn publish(&self, key: PrekeyPublic, edit: impl FnOnce(&mut BatchRoot)) -> Response {
-        let mut root = BatchRoot {
+        let mut root = self.root(&key);
+        edit(&mut root);
+        let upload = BatchUpload {
+            root: Signed::make(&root, &self.key),
+            leaves: vec![key],
+        };
+        self.post(path::PREKEYS, cbor::encode(&upload)).await
+    }
+
+    /// The root of that batch.
+    pub fn root(&self, key: &PrekeyPublic) -> BatchRoot {
+        BatchRoot {
             address: self.address.clone(),
             device: self.device,
             list_version: 1,
@@ -203,13 +214,7 @@ impl Stranger {
             last_resort: key.clone(),
             opens: vec![envelope::VERSION],
             not_after: Timestamp::now().plus_days(30),
-        };
-        edit(&mut root);
-        let upload = BatchUpload {
-            root: Signed::make(&root, &self.key),
-            leaves: vec![key],
-        };
-        self.post(path::PREKEYS, cbor::encode(&upload)).await
+        }
     }
 
     /// Takes a prekey of the only device of an account, and uses it for nothing.

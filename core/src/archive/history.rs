@@ -62,6 +62,15 @@ fn begin_history(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Error> {
     Ok(())
 }
 
+/// A device that was not told of this history yet gets it in a fresh archive.
+pub(super) fn begin_anew(tx: &Transaction<'_>, archive: ArchiveId) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE linking SET archive = ?2, next_part = 0, step = 1 WHERE archive = ?1 AND step = 2",
+        params![Column(&archive), Column(&ArchiveId::make()?)],
+    )?;
+    Ok(())
+}
+
 /// Seals the next part of a history, or tells a device that its own is whole; whether there was anything to do.
 fn seal_next(tx: &Transaction<'_>) -> Result<bool, Error> {
     let writing = tx

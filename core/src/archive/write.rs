@@ -3,7 +3,7 @@
 use protocol::archive::{
     ArchiveKey, ArchivedCorrespondent, ArchivedDelivery, ArchivedMessage, DeletedMessage, Part, Place, Record,
 };
-use protocol::{Address, ArchiveId, MessageId, Timestamp, archive, cbor, limits};
+use protocol::{Address, ArchiveId, Code, MessageId, Timestamp, archive, cbor, limits};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::account::Account;
@@ -29,6 +29,13 @@ struct Backup {
 impl Session {
     /// Sends what the backup lacks, part by part. Nothing is done while an earlier phone's backup is still taken in.
     pub(crate) async fn write_backup(&self, account: &Account) -> Result<(), Error> {
+        match self.write_parts(account).await {
+            Err(Error::Relay(Code::ArchiveMismatch)) => self.write_parts(account).await,
+            written => written,
+        }
+    }
+
+    async fn write_parts(&self, account: &Account) -> Result<(), Error> {
         let now = self.relay.clock.now();
         let mut has_written = self.send_parts(account).await?;
         while self.write(|tx| seal_next(tx, now))? {
@@ -45,11 +52,18 @@ impl Session {
         Ok(())
     }
 
-    /// Sends the parts that are sealed; whether there were any.
+    /// Sends the parts that are sealed; whether there were any. When the relay has others in their place, their archive is begun
+    /// anew, and the next attempt sends that.
     pub(super) async fn send_parts(&self, account: &Account) -> Result<bool, Error> {
         let mut any = false;
         while let Some((archive, number, sealed)) = self.read(next_sealed)? {
-            self.relay.put_part(account, archive, number, sealed).await?;
+            let sent = self.relay.put_part(account, archive, number, sealed).await;
+            if let Err(Error::Relay(Code::ArchiveMismatch)) = sent {
+                tracing::warn!("the relay has other parts of an archive, which is begun anew");
+                let now = self.relay.clock.now();
+                self.write(|tx| give_up(tx, archive, now))?;
+            }
+            sent?;
             crash_point!("backup-sent");
             self.write(|tx| {
                 tx.execute(
@@ -156,6 +170,17 @@ pub(super) fn seal(
         "INSERT INTO backup_part (archive, number, sealed) VALUES (?1, ?2, ?3)",
         params![Column(&archive), number, sealed],
     )?;
+    Ok(())
+}
+
+/// The parts of this archive do not follow what the relay has of it.
+fn give_up(tx: &Transaction<'_>, archive: ArchiveId, now: Timestamp) -> Result<(), Error> {
+    if let Some(backup) = load(tx)?.filter(|backup| backup.archive == archive) {
+        begin_anew(tx, backup, now)?;
+    } else {
+        tx.execute("DELETE FROM backup_part WHERE archive = ?1", [Column(&archive)])?;
+        super::history::begin_anew(tx, archive)?;
+    }
     Ok(())
 }
 

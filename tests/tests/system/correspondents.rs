@@ -1,6 +1,7 @@
 //! Correspondents of whom the relay says what does not hold: their mail waits or is kept sealed, that of others goes on.
 
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+use pli_tests::stranger::Stranger;
 use protocol::api::{AccountKeys, KeysAnswer};
 use protocol::cbor;
 
@@ -97,4 +98,54 @@ async fn what_a_sender_sends_whose_keys_do_not_verify_or_are_gone_waits_sealed()
         gp.sync().await.unwrap();
         assert_eq!(inbox(&gp).len(), 2);
     }
+}
+
+/// A mail waits for a recipient whose keys do not verify now, but not for ever: the others get it then.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_keys_do_not_verify_keeps_a_mail_from_the_others_for_a_while_alone() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    drop(place.enrol(CARDIOLOGIST).await);
+    say(&place, |keys| Some(forged(keys)));
+    let sent = nurse.send(&draft(&[GP, CARDIOLOGIST], "À deux")).unwrap();
+    let alone = nurse.send(&draft(&[CARDIOLOGIST], "Attend")).unwrap();
+    for _ in 0..3 {
+        nurse.hurry().unwrap();
+        assert_eq!(nurse.sync().await.unwrap().waiting, 2);
+    }
+    assert_eq!(state(&nurse, sent, CARDIOLOGIST), "queued");
+    for _ in 0..10 {
+        nurse.hurry().unwrap();
+        nurse.sync().await.unwrap();
+    }
+    assert_eq!(state(&nurse, sent, CARDIOLOGIST), "keys-refused");
+    assert_eq!(state(&nurse, alone, CARDIOLOGIST), "queued");
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["À deux"]);
+}
+
+/// What was not tried for longest is tried first: others that will never open do not keep it shut.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_opens_by_now_is_opened_however_much_before_it_does_not() {
+    let place = Place::open().await;
+    let (gp, nurse) = (place.enrol(GP).await, Stranger::enrol(&place, NURSE).await);
+    let cardiologist = Stranger::enrol(&place, CARDIOLOGIST).await;
+    for (writer, count) in [(&cardiologist, 20), (&nurse, 1)] {
+        for _ in 0..count {
+            let (sealed, wraps) = writer.seal(GP, b"Subject: Bonjour\r\n\r\nBonjour.\r\n").await;
+            writer.deposit_accepted(&sealed.header, &wraps, &sealed.payload).await;
+        }
+    }
+    place
+        .line
+        .edit("/v1/keys", |_| cbor::encode(&KeysAnswer { accounts: Vec::new() }));
+    gp.sync().await.unwrap();
+    assert_eq!(gp.unopened().unwrap().len(), 21);
+    place.line.honest();
+    say(&place, |_| None);
+    for _ in 0..2 {
+        gp.sync().await.unwrap();
+    }
+    assert_eq!(inbox(&gp), ["Bonjour"]);
+    assert_eq!(gp.unopened().unwrap().len(), 20);
 }

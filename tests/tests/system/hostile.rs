@@ -1,20 +1,32 @@
 //! Envelopes that the core would never make: each is kept sealed, and what comes after it arrives.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::{Store, StoreError};
+use pli_core::{Folder, Session};
+use pli_tests::line::Fault;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft, inbox, state};
 use pli_tests::stranger::Stranger;
-use protocol::envelope::Wrap;
-use protocol::seal::PrekeySecret;
-use protocol::sequence::Cursor;
+use protocol::api::{KeysAnswer, PrekeyStock, ServerInfo};
+use protocol::envelope::{self, Wrap};
+use protocol::identity::{Signed, VerifiedAccount};
+use protocol::prekey::{BatchRoot, HandedPrekey};
+use protocol::seal::{PrekeyPublic, PrekeySecret};
+use protocol::sequence::{Cursor, Entry, EntryBody, MailEntry, SequencePage};
 use protocol::sign::SigningKey;
-use protocol::{Code, Problem, cbor};
+use protocol::{Code, Digest, Problem, Timestamp, cbor};
 
 const LETTER: &[u8] = b"Subject: Bonjour\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nBonjour.\r\n";
 
 /// After the hostile envelope comes an honest mail, and the GP has both: one kept sealed, one in the inbox.
 async fn is_kept_and_holds_nothing_up(place: &Place, reason: &str) {
-    let (nurse, gp) = (place.enrol(NURSE).await, place.phone(GP));
+    is_kept_and_holds_nothing_up_of(place, reason, place.enrol(NURSE).await).await;
+}
+
+async fn is_kept_and_holds_nothing_up_of(place: &Place, reason: &str, nurse: Session) {
+    let gp = place.phone(GP);
     nurse.send(&draft(&[GP], "Honnête")).unwrap();
     nurse.sync().await.unwrap();
     gp.sync().await.unwrap();
@@ -35,6 +47,36 @@ fn execute(place: &Place, sql: &str) {
     store
         .write(|tx| tx.execute_batch(sql).map_err(StoreError::from))
         .unwrap();
+}
+
+const TOO_NEW: &str = "too-new";
+const NO_KEY: &str = "keys-refused";
+
+/// From now on the relay hands out of this account a batch that opens what nobody writes yet, or holds what is no key.
+fn spoil(place: &Place, stranger: &Stranger, how: &str) {
+    let key = if how == NO_KEY {
+        PrekeyPublic::try_from([0xFF; PrekeyPublic::LEN].as_slice()).unwrap()
+    } else {
+        PrekeySecret::make().unwrap().public().unwrap()
+    };
+    let root = BatchRoot {
+        opens: if how == TOO_NEW { vec![2] } else { vec![1] },
+        ..stranger.root(&key)
+    };
+    let spoilt = HandedPrekey {
+        device: stranger.device,
+        root: Signed::make(&root, &stranger.key),
+        leaf: None,
+    };
+    place.line.edit("/v1/keys", move |bytes| {
+        let mut answer: KeysAnswer = cbor::decode(&bytes).unwrap();
+        for prekey in answer.accounts.iter_mut().flat_map(|keys| &mut keys.prekeys) {
+            if prekey.device == spoilt.device {
+                *prekey = spoilt.clone();
+            }
+        }
+        cbor::encode(&answer)
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,6 +164,194 @@ async fn a_batch_with_a_number_beyond_all_is_not_taken() {
     gp.sync().await.unwrap();
     assert_eq!(inbox(&gp), ["À deux"]);
     assert_eq!(state(&nurse, sent, CARDIOLOGIST), "available");
+}
+
+/// Who publishes keys that nothing can be sealed to is left out, and the others get their mail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_whom_nothing_can_be_sealed_to_is_left_out_alone() {
+    for spoilt in [TOO_NEW, NO_KEY] {
+        let place = Place::open().await;
+        let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+        let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
+        spoil(&place, &stranger, spoilt);
+        let sent = nurse.send(&draft(&[GP, CARDIOLOGIST], "À deux")).unwrap();
+        let report = nurse.sync().await.unwrap();
+        assert_eq!((report.sent, report.waiting, report.refused), (1, 0, 0), "{spoilt}");
+        gp.sync().await.unwrap();
+        nurse.sync().await.unwrap();
+        assert_eq!(inbox(&gp), ["À deux"]);
+        assert_eq!(state(&nurse, sent, GP), "retrieved");
+        assert_eq!(state(&nurse, sent, CARDIOLOGIST), spoilt);
+    }
+}
+
+/// Keys that spoil once the mail is sealed keep it from nobody else, and do not hide that it was accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_spoil_after_the_mail_was_sealed_change_nothing_for_the_others() {
+    for (spoilt, fault) in [
+        (TOO_NEW, Fault::ReplyLost),
+        (NO_KEY, Fault::ReplyLost),
+        (TOO_NEW, Fault::RequestLost),
+        (NO_KEY, Fault::RequestLost),
+    ] {
+        let place = Place::open().await;
+        let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+        let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
+        let sent = nurse.send(&draft(&[GP, CARDIOLOGIST], "À deux")).unwrap();
+        place.line.fail_next("/v1/deposits", fault);
+        nurse.sync().await.unwrap_err();
+        spoil(&place, &stranger, spoilt);
+        nurse.hurry().unwrap();
+        assert_eq!(nurse.sync().await.unwrap().sent, 1, "{spoilt}");
+        gp.sync().await.unwrap();
+        nurse.sync().await.unwrap();
+        assert_eq!(inbox(&gp), ["À deux"]);
+        assert_eq!(state(&nurse, sent, GP), "retrieved");
+        assert_eq!(state(&nurse, sent, CARDIOLOGIST), "available");
+    }
+}
+
+/// A correspondent, and a relay that helps, wrap a mail for who sent it: it is that mail, and holds nothing up.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_own_mail_that_is_handed_back_is_the_one_that_was_sent() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, Stranger::enrol(&place, GP).await);
+    nurse.send(&draft(&[GP], "Un")).unwrap();
+    nurse.sync().await.unwrap();
+    let page = gp.page(Cursor::START).await;
+    let entry = &page.entries[0];
+    let Some(EntryBody::Mail(mail)) = entry.open().unwrap() else {
+        panic!("no mail came")
+    };
+    let payload = entry.payload.as_deref().unwrap().clone();
+    let secret = &gp.secrets[usize::try_from(mail.wrap.prekey.leaf.unwrap()).unwrap()];
+    let keys = gp.keys(NURSE).await;
+    let nurses = VerifiedAccount::verify(&keys.accounts[0].identity, &keys.accounts[0].list).unwrap();
+    let prekey = keys.accounts[0].prekeys[0]
+        .verify(&nurses, 0, Timestamp::now())
+        .unwrap();
+    let key = envelope::open(&mail.header, &mail.wrap, &payload, secret)
+        .unwrap()
+        .verify(&nurses, gp.account.address(), &[gp.account.fingerprint()])
+        .unwrap()
+        .key;
+    let body = cbor::encode(&EntryBody::Mail(MailEntry {
+        header: mail.header.clone(),
+        wrap: Wrap::make(&key, &mail.header, &prekey).unwrap(),
+        payload_digest: Digest::of(&[&payload]),
+        deposited_at: Timestamp::now(),
+    }));
+    let back = Entry {
+        number: 1,
+        digest: Digest::of(&[&body]),
+        body: Some(body.into()),
+        payload: Some(payload.into()),
+    };
+    let pages = Mutex::new(vec![cbor::encode(&SequencePage { entries: vec![back] })]);
+    let nothing = cbor::encode(&SequencePage { entries: Vec::new() });
+    place.line.edit("/v1/sequence", move |_| {
+        pages.lock().unwrap().pop().unwrap_or_else(|| nothing.clone())
+    });
+    // The relay does not know that entry, and says so; the phone has gone past it.
+    assert_eq!(nurse.sync().await.unwrap_err().code(), "cursor-mismatch");
+    assert!(nurse.unopened().unwrap().is_empty());
+    assert!(inbox(&nurse).is_empty());
+    let listed = nurse.list(Folder::Sent, None, 10).unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].subject, "Un");
+}
+
+/// A relay that hands out places without what was in them is noticed by who should have had it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_the_relay_drops_is_shown_as_dropped() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Perdu")).unwrap();
+    nurse.sync().await.unwrap();
+    place.line.edit("/v1/sequence", |bytes| {
+        let mut page: SequencePage = cbor::decode(&bytes).unwrap();
+        for entry in &mut page.entries {
+            (entry.body, entry.payload) = (None, None);
+        }
+        cbor::encode(&page)
+    });
+    assert_eq!(gp.sync().await.unwrap().unopened, 1);
+    assert!(inbox(&gp).is_empty());
+    place.line.honest();
+    is_kept_and_holds_nothing_up_of(&place, "taken-back-or-dropped", place.phone(NURSE)).await;
+}
+
+/// A relay whose clock is a year ahead renews the stock again and again: what was sealed before still opens.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_from_next_year_has_no_prekey_erased() {
+    let place = Place::open().await;
+    let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
+    drop(place.enrol(GP).await);
+    let (sealed, wraps) = stranger.seal(GP, LETTER).await;
+    let newest = AtomicU64::new(1);
+    place.line.edit("/v1/server", |bytes| {
+        let mut info: ServerInfo = serde_json::from_slice(&bytes).unwrap();
+        info.time = info.time.plus_days(365);
+        serde_json::to_vec(&info).unwrap()
+    });
+    place
+        .line
+        .edit("/v1/prekeys", move |_| stock(0, newest.fetch_add(1, Ordering::SeqCst)));
+    let gp = place.phone(GP);
+    // It may say that it does not know the time: what it did to the prekeys is what counts.
+    for _ in 0..2 {
+        let _refused = gp.sync().await;
+    }
+    assert!(place.line.count("/v1/prekeys") > 2, "the stock was not renewed");
+    place.line.honest();
+    drop(gp);
+    stranger.deposit_accepted(&sealed.header, &wraps, &sealed.payload).await;
+    let gp = place.phone(GP);
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["Bonjour"]);
+}
+
+/// A relay that names batches which were never made is not followed there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_counts_batches_up_is_not_followed() {
+    let place = Place::open().await;
+    let (gp, stranger) = (place.enrol(GP).await, Stranger::enrol(&place, CARDIOLOGIST).await);
+    for newest in [u64::MAX, 1 << 40, u64::from(u32::MAX)] {
+        place.line.edit("/v1/prekeys", move |_| stock(0, newest));
+        gp.sync().await.unwrap();
+        place.line.honest();
+    }
+    gp.sync().await.unwrap();
+    while stranger.take_prekey(GP).await.leaf.is_some() {}
+    gp.sync().await.unwrap();
+    let next = stranger.take_prekey(GP).await;
+    assert_eq!((next.batch, next.leaf), (2, Some(0)));
+}
+
+/// A relay that says again and again that it has no prekeys left does not fill the phone with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_always_wants_prekeys_gets_so_many() {
+    let place = Place::open().await;
+    let gp = place.enrol(GP).await;
+    execute(
+        &place,
+        "WITH RECURSIVE n (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM n WHERE n < 11000)
+         INSERT INTO prekey SELECT 1, n, zeroblob(32), (SELECT max(not_after) FROM prekey) FROM n",
+    );
+    place.line.edit("/v1/prekeys", |_| stock(0, 1));
+    gp.sync().await.unwrap();
+    let asked = place.line.count("/v1/prekeys");
+    gp.sync().await.unwrap();
+    assert_eq!(place.line.count("/v1/prekeys"), asked + 1, "another batch went out");
+}
+
+fn stock(left: u32, newest_batch: u64) -> Vec<u8> {
+    serde_json::to_vec(&PrekeyStock {
+        left,
+        newest_batch,
+        not_after: None,
+    })
+    .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! A lost phone: the account goes on on a new one, with the phrase and the backup, and correspondents notice nothing.
 
+use pli_core::keystore::{self, KeyPlace};
+use pli_core::store::StoreError;
 use pli_core::{Error, Folder, RecoveryPhrase, Session};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 
@@ -119,4 +121,32 @@ async fn a_phrase_of_somebody_else_takes_nothing_over() {
     let typed = phrase.words().to_uppercase().replace(' ', "  \n");
     assert_eq!(RecoveryPhrase::parse(&typed).unwrap().words(), phrase.words());
     assert!(matches!(RecoveryPhrase::parse("abaisser"), Err(Error::PhraseInvalid)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_does_not_follow_what_the_relay_has_is_begun_anew() {
+    let place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    let (gp, phrase) = enrolled_with_backup(&place).await;
+    nurse.send(&draft(&[GP], "Avant")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    // As after a store, or a relay, that stands where it stood some days ago.
+    let home = place.home(GP);
+    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    store
+        .write(|tx| {
+            tx.execute("UPDATE backup SET next_part = next_part + 7", [])
+                .map_err(StoreError::from)
+        })
+        .unwrap();
+    drop(store);
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    assert_eq!(gp.backup().unwrap().unwrap().due, 0);
+    drop(gp);
+    let gp = replaced(&place, &phrase).await;
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["Avant", "Après"]);
 }
