@@ -30,6 +30,12 @@ impl Timestamp {
         self.0
     }
 
+    /// This point and `millis` milliseconds more, held within what can be represented.
+    #[must_use]
+    pub const fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
     /// This point and `seconds` more, held within what can be represented.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {

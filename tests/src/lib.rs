@@ -11,6 +11,7 @@
     reason = "a scene that cannot be set is a failed test"
 )]
 
+pub mod dice;
 pub mod disk;
 pub mod fault;
 pub mod line;

@@ -200,8 +200,6 @@ fn set_mark(tx: &Transaction<'_>, number: i64, mark: Mark, on: bool, at: Timesta
     if present.is_some() == on {
         return Ok(false);
     }
-    let sql = format!("UPDATE message SET {column} = ?2 WHERE rowid = ?1");
-    tx.execute(&sql, params![number, Column(&on.then_some(at))])?;
     states::record(tx, number, mark.field(), on, at)?;
     Ok(true)
 }

@@ -37,6 +37,8 @@ numbered! {
 }
 
 /// Takes note of what was done here with a mail, and that the account's other devices are to be told.
+///
+/// It is later than all that is known here of the same field, whatever the clocks say: the person saw that.
 pub(crate) fn record(tx: &Transaction<'_>, number: i64, field: Field, value: bool, at: Timestamp) -> Result<(), Error> {
     let (Column(sender), Column(id)): (Column<Address>, Column<MessageId>) = tx
         .query_row("SELECT sender, id FROM message WHERE rowid = ?1", [number], |row| {
@@ -48,9 +50,12 @@ pub(crate) fn record(tx: &Transaction<'_>, number: i64, field: Field, value: boo
         tx.query_row("SELECT device, devices FROM account WHERE id = 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
-    if matches!(field, Field::Deleted) {
-        bury(tx, &sender, id)?;
-    }
+    let Column(known): Column<Option<Timestamp>> = tx.query_row(
+        "SELECT coalesce(max(at), 0) FROM state WHERE sender = ?1 AND id = ?2 AND field = ?3",
+        params![Column(&sender), Column(&id), field],
+        |row| row.get(0),
+    )?;
+    let at = known.map_or(at, |known| at.max(known.plus_millis(1)));
     tx.execute(
         "INSERT OR REPLACE INTO state (sender, id, field, value, at, device, due) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
@@ -63,7 +68,11 @@ pub(crate) fn record(tx: &Transaction<'_>, number: i64, field: Field, value: boo
             devices > 1
         ],
     )?;
-    Ok(())
+    match field {
+        Field::Deleted => bury(tx, &sender, id),
+        Field::Draft => Ok(()),
+        Field::Read | Field::Handled | Field::Archived => show(tx, &sender, id),
+    }
 }
 
 /// Turns what the others have not been told into rows of the outbox.

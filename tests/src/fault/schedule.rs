@@ -4,6 +4,7 @@ use std::path::Path;
 
 use protocol::api::path;
 
+use crate::dice::Dice;
 use crate::line::Fault;
 use crate::process::steps_in;
 
@@ -245,27 +246,6 @@ impl Iterator for Schedule {
             }
         };
         Some(act)
-    }
-}
-
-/// Numbers that follow from the seed (`SplitMix64`).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut number = self.0;
-        number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (number ^ (number >> 31)) % sides
-    }
-
-    fn place(&mut self, count: usize) -> usize {
-        usize::try_from(self.roll(u64::try_from(count).unwrap())).unwrap()
-    }
-
-    fn pick<T: Clone>(&mut self, among: &[T]) -> T {
-        among[self.place(among.len())].clone()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Several devices of one account: added by a code, with the history; then all of them show the same.
 
 use pli_core::{Error, Folder, Session};
+use pli_tests::dice::Dice;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 
 /// The GP's tablet, added by the GP's phone.
@@ -116,6 +117,90 @@ async fn two_devices_that_read_answer_and_delete_offline_come_to_the_same() {
     assert_eq!(gp.list(Folder::Archive, None, 10).unwrap().len(), 1);
     nurse.sync().await.unwrap();
     assert_eq!(inbox(&nurse).len(), 1);
+}
+
+/// Changes that each of two devices makes offline at random.
+const CHANGES: usize = 500;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_devices_after_a_thousand_random_changes_offline_show_the_same() {
+    for seed in 1..=2 {
+        let place = Place::open().await;
+        let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+        let tablet = linked(&place, &gp, "tablet").await;
+        for number in 0..60 {
+            nurse.send(&draft(&[GP], &format!("Courrier {number}"))).unwrap();
+        }
+        nurse.sync().await.unwrap();
+        for device in [&gp, &tablet] {
+            device.sync().await.unwrap();
+            assert_eq!(inbox(device).len(), 60);
+        }
+        let mut dice = Dice(seed);
+        for _ in 0..CHANGES {
+            for device in [&gp, &tablet] {
+                change(device, &mut dice);
+            }
+        }
+        assert_ne!(listing(&gp), listing(&tablet), "seed {seed}");
+        for _ in 0..3 {
+            for device in [&gp, &tablet] {
+                device.sync().await.unwrap();
+            }
+        }
+        let shown = listing(&gp);
+        assert!(shown.len() > 20, "seed {seed}: {shown:?}");
+        assert_eq!(shown, listing(&tablet), "seed {seed}");
+        // Each device knows later than what it heard of, and says so again.
+        for device in [&gp, &tablet, &gp] {
+            change(device, &mut dice);
+            device.sync().await.unwrap();
+        }
+        tablet.sync().await.unwrap();
+        assert_eq!(listing(&gp), listing(&tablet), "seed {seed}");
+    }
+}
+
+/// One thing that a person does with some mail of this device.
+fn change(device: &Session, dice: &mut Dice) {
+    let folders = [
+        Folder::Inbox,
+        Folder::Inbox,
+        Folder::Archive,
+        Folder::Sent,
+        Folder::Drafts,
+    ];
+    let folder = dice.pick(&folders);
+    let mails = device.list(folder, None, 1_000).unwrap();
+    if mails.is_empty() {
+        device.save_draft(&draft(&[NURSE], "Brouillon")).unwrap();
+        return;
+    }
+    let number = dice.pick(&mails).number;
+    match (folder, dice.roll(40)) {
+        (Folder::Drafts, 0..=19) => {
+            let kept = device.draft(number).unwrap();
+            device.save_draft(&kept).unwrap();
+        }
+        (Folder::Drafts, 20..=29) => {
+            let kept = device.draft(number).unwrap();
+            device.send(&kept).unwrap();
+        }
+        (Folder::Inbox, 0) => {
+            let reply = device.answer(number).unwrap();
+            device.send(&reply).unwrap();
+        }
+        (Folder::Inbox | Folder::Archive, 1..=8) => device.mark_read(number).unwrap(),
+        (Folder::Inbox | Folder::Archive, 9..=16) => device.mark_unread(number).unwrap(),
+        (Folder::Inbox | Folder::Archive, 17..=24) => device.mark_handled(number).unwrap(),
+        (Folder::Inbox, 25..=31) => device.archive(number).unwrap(),
+        (Folder::Archive, 25..=38) => device.unarchive(number).unwrap(),
+        (_, 39) => match device.delete(number) {
+            Ok(()) | Err(Error::StillLeaving) => {}
+            Err(error) => panic!("{error}"),
+        },
+        _ => drop(device.save_draft(&draft(&[NURSE], "Brouillon")).unwrap()),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,3 +60,10 @@ CREATE TABLE state (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX state_due ON state (due) WHERE due = 1;
+
+-- What another device deleted while it was on its way out here goes when it has left; 3 is `Field::Deleted`.
+CREATE TRIGGER deleted_once_sent AFTER DELETE ON outbox BEGIN
+    DELETE FROM message WHERE rowid = old.message
+    AND EXISTS (SELECT 1 FROM state WHERE sender = message.sender AND id = message.id AND field = 3)
+    AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = old.message AND refused = '');
+END;
