@@ -38,8 +38,10 @@ pub struct Limit {
 /// Every limit of the relay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// Wrong activation codes, for each address.
+    /// Wrong activation codes, for each network address and address: nobody is to lock out the holder from elsewhere.
     pub activation: Limit,
+    /// Wrong activation codes from everywhere, for each address.
+    pub guesses: Limit,
     /// Enrolments, for each network address: their signatures cost time.
     pub enrolments: Limit,
     /// Look-ups of an identity without a token, for each network address.
@@ -54,6 +56,10 @@ pub struct Limits {
     pub keys: Limit,
     /// Deposits and withdrawals, for each device.
     pub deposits: Limit,
+    /// Envelopes given once more, for each account: they are answers, and nobody asks for many in a day.
+    pub rewraps: Limit,
+    /// Batches of prekeys and device lists, for each device: the relay verifies each of their keys and signatures.
+    pub uploads: Limit,
     /// Directory look-ups, for each device.
     pub directory: Limit,
     /// Connections at once; more are closed as they come. Each is a file descriptor of the process.
@@ -72,7 +78,11 @@ impl Default for Limits {
             failing,
         };
         Self {
-            activation: row("activation", 5, 5, 15 * 60, Failing::Closed),
+            // A code has 80 random bits and lives 30 days. A million wrong ones a day from everywhere are 3.1e7 tries of
+            // 1.2e24: one chance in 4e16. To keep a holder out takes 2,000 networks that try without a pause. Both fail
+            // open: whatever the relay could weigh in 30 days is hopeless, and failing closed would keep everybody out.
+            activation: row("activation", 5, 5, 15 * 60, Failing::Open),
+            guesses: row("guesses", 1_000_000, 1_000_000, 24 * 60 * 60, Failing::Open),
             enrolments: row("enrolments", 500, 60, 60, Failing::Closed),
             identities: row("identities", 120, 60, 60, Failing::Closed),
             archives: row("archives", 2_000, 300, 60, Failing::Open),
@@ -80,6 +90,8 @@ impl Default for Limits {
             tokens: row("tokens", 120, 60, 60, Failing::Closed),
             keys: row("keys", 10_000, 600, 60, Failing::Open),
             deposits: row("deposits", 20_000, 3_000, 60, Failing::Open),
+            rewraps: row("rewraps", 2_000, 2_000, 24 * 60 * 60, Failing::Open),
+            uploads: row("uploads", 120, 60, 60 * 60, Failing::Open),
             directory: row("directory", 2_000, 600, 60, Failing::Open),
             connections: 10_000,
             head_seconds: 30,
@@ -157,6 +169,7 @@ impl Buckets {
 #[derive(Debug)]
 pub(crate) struct Doors {
     pub(crate) activation: Buckets,
+    pub(crate) guesses: Buckets,
     pub(crate) enrolments: Buckets,
     pub(crate) identities: Buckets,
     pub(crate) archives: Buckets,
@@ -164,6 +177,8 @@ pub(crate) struct Doors {
     pub(crate) tokens: Buckets,
     pub(crate) keys: Buckets,
     pub(crate) deposits: Buckets,
+    pub(crate) rewraps: Buckets,
+    pub(crate) uploads: Buckets,
     pub(crate) directory: Buckets,
 }
 
@@ -171,6 +186,7 @@ impl Doors {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             activation: Buckets::new(limits.activation),
+            guesses: Buckets::new(limits.guesses),
             enrolments: Buckets::new(limits.enrolments),
             identities: Buckets::new(limits.identities),
             archives: Buckets::new(limits.archives),
@@ -178,6 +194,8 @@ impl Doors {
             tokens: Buckets::new(limits.tokens),
             keys: Buckets::new(limits.keys),
             deposits: Buckets::new(limits.deposits),
+            rewraps: Buckets::new(limits.rewraps),
+            uploads: Buckets::new(limits.uploads),
             directory: Buckets::new(limits.directory),
         }
     }

@@ -33,7 +33,11 @@ impl PrekeyPublic {
     ///
     /// [`SealError::Key`] when the bytes are no X-Wing key.
     pub fn check(&self) -> Result<(), SealError> {
-        seal_key(&ContentKey::from_bytes(&[0; 32]), self, b"").map(drop)
+        self.parsed().map(drop)
+    }
+
+    fn parsed(&self) -> Result<<XWing as Kem>::PublicKey, SealError> {
+        <XWing as Kem>::PublicKey::from_bytes(&self.0).map_err(|_| SealError::Key)
     }
 }
 
@@ -64,7 +68,7 @@ public_bytes! {
 ///
 /// [`SealError::Key`] when the prekey is no X-Wing key.
 pub fn seal_key(key: &ContentKey, prekey: &PrekeyPublic, info: &[u8]) -> Result<SealedKey, SealError> {
-    let public = <XWing as Kem>::PublicKey::from_bytes(&prekey.0).map_err(|_| SealError::Key)?;
+    let public = prekey.parsed()?;
     let (encapsulated, sealed) =
         hpke::single_shot_seal::<AesGcm256, HkdfSha256, XWing>(&OpModeS::Base, &public, info, key.as_bytes(), b"")
             .map_err(|_| SealError::Key)?;
@@ -116,6 +120,16 @@ impl From<getrandom::Error> for SealError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_checked_can_be_sealed_to_and_nothing_else() {
+        let key = ContentKey::from_bytes(&[9; 32]);
+        let public = PrekeySecret::from_bytes(&[5; 32]).public().unwrap();
+        assert_eq!(public.check(), Ok(()));
+        let none = PrekeyPublic([0xFF; PrekeyPublic::LEN].to_vec());
+        assert_eq!(none.check(), Err(SealError::Key));
+        assert_eq!(seal_key(&key, &none, b"info").unwrap_err(), SealError::Key);
+    }
 
     #[test]
     fn only_the_same_key_and_info_open() {

@@ -51,7 +51,7 @@ pub(super) async fn enrol(
     if is_repeated {
         return Ok(axum::Json(Enrolled { device }));
     }
-    prekeys::check_dates(&verified.root, now)?;
+    prekeys::check(&verified.enrolment.batch, &verified.root, now)?;
     let doors = app.clone();
     let end = app
         .storage()
@@ -62,17 +62,17 @@ pub(super) async fn enrol(
                 return Ok(EnrolmentEnd::Enrolled);
             }
             // Here, where one request comes after the other: many wrong codes at once are no more tries.
-            let (tries, key) = (
-                &doors.doors().activation,
-                verified.account.address().as_str().as_bytes(),
-            );
-            if !tries.is_open(key) && !accounts::is_repeated(connection, verified.account.address(), &verified.digest)?
-            {
+            let (tries, guesses) = (&doors.doors().activation, &doors.doors().guesses);
+            let everywhere = verified.account.address().as_str().as_bytes();
+            let here = [&network(peer.ip())[..], everywhere].concat();
+            let is_open = tries.is_open(&here) && guesses.is_open(everywhere);
+            if !is_open && !accounts::is_repeated(connection, verified.account.address(), &verified.digest)? {
                 return refuse(Code::Throttled, "too many wrong activation codes");
             }
             let end = accounts::enrol(connection, &verified, now)?;
             if matches!(end, EnrolmentEnd::WrongCode) {
-                tries.take(key, 1);
+                tries.take(&here, 1);
+                guesses.take(everywhere, 1);
             }
             Ok(end)
         })
@@ -122,7 +122,7 @@ pub(super) async fn publish_list(
     Caller(caller): Caller,
     Binary { value: upload, .. }: Binary<ListUpload>,
 ) -> Result<StatusCode, Refusal> {
-    if !app.doors().archives.take(caller.device.as_bytes(), 1) {
+    if !app.doors().uploads.take(caller.device.as_bytes(), 1) {
         return Err(Refusal::new(Code::Throttled, ""));
     }
     let doors = app.clone();

@@ -68,6 +68,9 @@ pub(super) async fn upload(
     Caller(caller): Caller,
     Binary { value, .. }: Binary<BatchUpload>,
 ) -> Result<axum::Json<PrekeyStock>, Refusal> {
+    if !app.doors().uploads.take(caller.device.as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
     let now = Timestamp::now();
     let address = caller.address.clone();
     let account = app
@@ -78,7 +81,7 @@ pub(super) async fn upload(
     let refused = |error: protocol::FormatError| Refusal::new(Code::SignatureRefused, error.to_string());
     let account = VerifiedAccount::verify(&account.identity, &account.list).map_err(refused)?;
     let root = value.verify(&account, &caller.device).map_err(refused)?;
-    prekeys::check_dates(&root, now)?;
+    prekeys::check(&value, &root, now)?;
     let place = caller.place;
     let stock = app
         .storage()

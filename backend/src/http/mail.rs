@@ -54,7 +54,8 @@ pub(super) async fn rewrap(
     Binary { value: deposit, .. }: Binary<Deposit>,
 ) -> Result<StatusCode, Refusal> {
     let parsed = Header::parse(&deposit.header)?;
-    if !app.doors().deposits.take(caller.device.as_bytes(), 1) {
+    let (deposits, rewraps) = (&app.doors().deposits, &app.doors().rewraps);
+    if !deposits.take(caller.device.as_bytes(), 1) || !rewraps.take(caller.address.as_str().as_bytes(), 1) {
         return Err(Refusal::new(Code::Throttled, ""));
     }
     let arrival = arrive(&app, &caller, parsed, deposit).await?;

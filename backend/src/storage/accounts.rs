@@ -201,7 +201,7 @@ pub(crate) fn publish_list(
         if added.next().is_some() {
             return refuse(Code::SignatureRefused, "more than one new device");
         }
-        prekeys::check_dates(&root, now)?;
+        prekeys::check(batch, &root, now)?;
         add_device(connection, present.id, new, batch, &root)?;
     }
     let mut removed = Vec::new();

@@ -10,7 +10,7 @@ use protocol::{Address, Code, DeviceId, Digest, MessageId, Timestamp, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::sequence::{Place, append, drop_payload, notify};
-use super::{Effects, StorageError, accounts, refuse};
+use super::{Effects, StorageError, accounts, prekeys, refuse};
 use crate::blobs::PendingBlob;
 
 /// An envelope that came in whole, from a device that proved itself.
@@ -232,6 +232,7 @@ fn match_wraps(connection: &Connection, arrival: &Arrival, now: Timestamp) -> Re
             }
             match wraps.remove(&(address, id)) {
                 Some(place) => {
+                    check_prekey(connection, arrival, row, place)?;
                     targets.devices.insert(row, (id, place));
                     if *address != header.from || is_own {
                         targets.reached.insert(address.clone());
@@ -249,6 +250,21 @@ fn match_wraps(connection: &Connection, arrival: &Arrival, now: Timestamp) -> Re
         return refuse(Code::Unreachable, "");
     }
     Ok(targets)
+}
+
+/// Refuses a wrap for a prekey that its device cannot have; its keys, asked for again, are others.
+fn check_prekey(connection: &Connection, arrival: &Arrival, device: i64, place: usize) -> Result<(), StorageError> {
+    let Some(wrap) = arrival.wraps.get(place) else {
+        return Ok(());
+    };
+    if prekeys::can_be(connection, device, wrap.prekey)? {
+        Ok(())
+    } else {
+        refuse(
+            Code::DevicesChanged,
+            "a wrap names a prekey that its device does not have",
+        )
+    }
 }
 
 fn store(
@@ -321,6 +337,7 @@ fn devices_of_wraps(
         let Some((row, ..)) = devices.into_iter().find(|(_, id, _)| *id == wrap.device) else {
             return refuse(Code::DevicesChanged, "a wrap is for no device");
         };
+        check_prekey(connection, arrival, row, place)?;
         if targets.insert(row, (wrap.device, place)).is_some() {
             return refuse(Code::Malformed, "two wraps for one device");
         }

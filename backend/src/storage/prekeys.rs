@@ -2,12 +2,18 @@
 
 use protocol::identity::Signed;
 use protocol::ids::Digest;
-use protocol::prekey::{BatchRoot, BatchUpload, HandedLeaf, HandedPrekey};
+use protocol::prekey::{BatchRoot, BatchUpload, HandedLeaf, HandedPrekey, PrekeyId};
 use protocol::seal::PrekeyPublic;
-use protocol::{Code, DeviceId, Timestamp, api, cbor, limits, merkle};
+use protocol::{Code, DeviceId, Timestamp, api, cbor, envelope, limits, merkle};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{StorageError, number, refuse, stored};
+
+/// How far the number of a batch may be beyond that of the one before it.
+///
+/// A phone counts them one by one; the relay may have been put back to an earlier day. A number at the end of all would
+/// leave its device no next one.
+const JUMP: i64 = 1_000;
 
 /// Stores a verified batch in place of the device's batch before it; its number must be higher.
 pub(crate) fn replace(
@@ -23,6 +29,9 @@ pub(crate) fn replace(
     let new = stored(root.number)?;
     if newest.is_some_and(|newest| newest >= new) {
         return repeated(connection, device, upload);
+    }
+    if new.saturating_sub(newest.unwrap_or(0)) > JUMP {
+        return refuse(Code::Malformed, "the number is too far beyond the last batch's");
     }
     let hashes: Vec<u8> = upload
         .leaves
@@ -127,8 +136,44 @@ fn repeated(connection: &Connection, device: i64, upload: &BatchUpload) -> Resul
     }
 }
 
+/// Whether a device can have a prekey of this name: one of the batches it put here, and a place that the batch has.
+pub(crate) fn can_be(connection: &Connection, device: i64, prekey: PrekeyId) -> Result<bool, StorageError> {
+    let newest: Option<(i64, usize)> = connection
+        .prepare_cached("SELECT number, length(leaf_hashes) FROM prekey_batch WHERE device = ?1")?
+        .query_row([device], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((newest, hashes)) = newest else {
+        return Ok(false);
+    };
+    // Of a batch before the newest the relay knows no more than what all have in common.
+    let places = if prekey.batch == number(newest) {
+        hashes.checked_div(Digest::LEN).unwrap_or(0)
+    } else {
+        limits::PREKEYS
+    };
+    let is_place = prekey
+        .leaf
+        .is_none_or(|leaf| usize::try_from(leaf).is_ok_and(|leaf| leaf < places));
+    Ok((1..=number(newest)).contains(&prekey.batch) && is_place)
+}
+
+/// Checks what a verified batch holds: keys that can be sealed to, a version that senders have, and its date.
+///
+/// A phone may open versions that this relay does not know, but one that opens none of today's could be sent nothing.
+pub(crate) fn check(upload: &BatchUpload, root: &BatchRoot, now: Timestamp) -> Result<(), StorageError> {
+    check_date(root, now)?;
+    if !root.opens.contains(&envelope::VERSION) {
+        return refuse(Code::Malformed, "the batch opens no version that senders have");
+    }
+    let mut keys = std::iter::once(&root.last_resort).chain(&upload.leaves);
+    if keys.any(|key| key.check().is_err()) {
+        return refuse(Code::Malformed, "a prekey that is no key");
+    }
+    Ok(())
+}
+
 /// Checks a verified root against the clock: it may not be past, nor further ahead than batches live.
-pub(crate) fn check_dates(root: &BatchRoot, now: Timestamp) -> Result<(), StorageError> {
+fn check_date(root: &BatchRoot, now: Timestamp) -> Result<(), StorageError> {
     // A day of grace: phones' clocks differ.
     let latest = now.plus_days(limits::BATCH_DAYS.saturating_add(1));
     if root.not_after < now {

@@ -136,12 +136,54 @@ async fn the_same_identity_with_a_code_typed_anew_or_a_new_one_gets_the_same_ans
     relay.token(&lea).await;
 }
 
+/// The code of the answer to an enrolment with a wrong code, from another network address of this machine.
+async fn guess_from(relay: &TestRelay, host: u8, phone: &Phone) -> Code {
+    let asked = from(host).post(format!("{}{}", relay.base, path::ENROLMENTS));
+    let body = protocol::cbor::encode(&phone.enrolment("AAAA"));
+    problem_of(asked.body(body).send().await.unwrap()).await
+}
+
+/// A client at another network address of this machine.
+fn from(host: u8) -> reqwest::Client {
+    let elsewhere = reqwest::Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, host]));
+    elsewhere.build().unwrap()
+}
+
+#[tokio::test]
+async fn wrong_codes_from_elsewhere_keep_nobody_from_enrolling() {
+    let relay = TestRelay::start().await;
+    let (ida, code) = (Phone::make(IDA, 1), relay.code(IDA));
+    for _ in 0..5 {
+        assert_eq!(guess_from(&relay, 2, &ida).await, Code::ActivationRefused);
+    }
+    assert_eq!(guess_from(&relay, 2, &ida).await, Code::Throttled);
+    assert_eq!(relay.send_enrolment(&ida, &code).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn wrong_codes_from_everywhere_count_together() {
+    let mut tuning = backend::Tuning::default();
+    (tuning.limits.guesses.bucket, tuning.limits.guesses.refill) = (6, 0);
+    let relay = TestRelay::start_tuned(tuning).await;
+    let (ida, code) = (Phone::make(IDA, 1), relay.code(IDA));
+    for host in [2, 3] {
+        for _ in 0..3 {
+            assert_eq!(guess_from(&relay, host, &ida).await, Code::ActivationRefused);
+        }
+    }
+    assert_eq!(guess_from(&relay, 4, &ida).await, Code::Throttled);
+    assert_eq!(
+        problem_of(relay.send_enrolment(&ida, &code).await).await,
+        Code::Throttled
+    );
+    relay.enrol(LEA).await;
+}
+
 #[tokio::test]
 async fn nobody_locks_a_device_out_from_elsewhere() {
     let relay = TestRelay::start().await;
     let lea = relay.enrol(LEA).await;
-    let elsewhere = reqwest::Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, 2]));
-    let elsewhere = elsewhere.build().unwrap();
+    let elsewhere = from(2);
     let refused = loop {
         let asked = elsewhere.post(format!("{}{}", relay.base, path::CHALLENGES));
         let answer = asked

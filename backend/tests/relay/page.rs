@@ -34,6 +34,7 @@ fn its_limits_are_those_of_the_code() {
     let page = read("docs/protocol/api.md");
     let Limits {
         activation,
+        guesses,
         enrolments,
         identities,
         archives,
@@ -41,12 +42,15 @@ fn its_limits_are_those_of_the_code() {
         tokens,
         keys,
         deposits,
+        rewraps,
+        uploads,
         directory,
         connections,
         head_seconds,
     } = Limits::default();
     for limit in [
-        activation, enrolments, identities, archives, challenges, tokens, keys, deposits, directory,
+        activation, guesses, enrolments, identities, archives, challenges, tokens, keys, deposits, rewraps, uploads,
+        directory,
     ] {
         let failing = match limit.failing {
             Failing::Closed => "closed",

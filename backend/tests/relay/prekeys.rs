@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use protocol::api::{DepositAnswer, DirectoryEntry, PrekeyStock, PrekeyWish, path};
-use protocol::prekey::BatchUpload;
+use protocol::api::{DepositAnswer, DirectoryEntry, ListUpload, PrekeyStock, PrekeyWish, path};
+use protocol::envelope::{self, Deposit};
+use protocol::identity::Signed;
+use protocol::prekey::{BatchRoot, BatchUpload};
+use protocol::seal::PrekeyPublic;
 use protocol::sequence::{Cursor, Step};
-use protocol::{Code, Timestamp, cbor};
+use protocol::{Code, Timestamp, cbor, limits, merkle};
 use reqwest::{Method, Response, StatusCode};
 
 use super::support::{IDA, LEA, PAUL, Phone, TestRelay, ZOE, problem_of, unthrottled};
@@ -143,4 +146,122 @@ async fn who_was_away_until_the_batch_ended_is_named_to_senders_until_the_next_b
     );
     assert_eq!(paul.open(&relay.page(&paul, Cursor::START).await[0], &lea), b"aux deux");
     assert_eq!(zoe.open(&relay.page(&zoe, Cursor::START).await[0], &lea), b"avant");
+}
+
+#[tokio::test]
+async fn a_wrap_for_a_prekey_that_cannot_be_is_refused_and_the_mail_goes_with_another() {
+    let relay = TestRelay::start().await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let of_first = relay.seal(&lea, &[PAUL], b"avant").await;
+    assert_eq!(
+        upload(&relay, &paul, &paul.next_batch(2, 3).upload).await.status(),
+        StatusCode::OK
+    );
+    let sealed = relay.seal(&lea, &[PAUL], b"bonjour").await;
+    let naming = |batch: u64, leaf: Option<u32>| {
+        let mut deposit = sealed.clone();
+        (deposit.wraps[0].prekey.batch, deposit.wraps[0].prekey.leaf) = (batch, leaf);
+        deposit
+    };
+    let places = u32::try_from(limits::PREKEYS).unwrap();
+    for (batch, leaf) in [
+        (u64::MAX, None),
+        (u64::MAX, Some(0)),
+        (u64::try_from(i64::MAX).unwrap(), None),
+        (3, Some(0)),
+        (0, None),
+        (2, Some(3)),
+        (1, Some(places)),
+        (2, Some(u32::MAX)),
+    ] {
+        let deposit = naming(batch, leaf);
+        let again = relay.request(Method::POST, path::REWRAPS).bearer_auth(&lea.token);
+        let again = again.body(cbor::encode(&deposit)).send().await.unwrap();
+        for answer in [relay.deposit(&lea, &deposit).await, again] {
+            assert_eq!(problem_of(answer).await, Code::DevicesChanged, "{batch} {leaf:?}");
+        }
+    }
+    let taken: [&Deposit; 2] = [&of_first, &sealed];
+    for deposit in taken {
+        assert_eq!(relay.deposit(&lea, deposit).await.status(), StatusCode::OK);
+    }
+    assert_eq!(relay.page(&paul, Cursor::START).await.len(), 2);
+}
+
+/// The batch with other leaves, and what `edit` makes of its root.
+fn edited(phone: &Phone, number: u64, leaves: Vec<PrekeyPublic>, edit: &dyn Fn(&mut BatchRoot)) -> BatchUpload {
+    let made = phone.next_batch(number, 1);
+    let mut root = made.upload.root.verify(&phone.key.verifying_key()).unwrap();
+    let hashes: Vec<_> = leaves.iter().map(|leaf| merkle::leaf(leaf.as_bytes())).collect();
+    root.leaf_count = u32::try_from(leaves.len()).unwrap();
+    root.leaves = merkle::root(&hashes);
+    edit(&mut root);
+    BatchUpload {
+        root: Signed::make(&root, &phone.key),
+        leaves,
+    }
+}
+
+#[tokio::test]
+async fn prekeys_that_nothing_can_be_sealed_to_are_taken_nowhere() {
+    let relay = TestRelay::start().await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let none = || PrekeyPublic::try_from([0xFF_u8; PrekeyPublic::LEN].as_slice()).unwrap();
+    let good = |phone: &Phone| phone.batch.upload.leaves.clone();
+    let bad = |phone: &Phone, number| {
+        let mut leaves = good(phone);
+        leaves[3] = none();
+        [
+            edited(phone, number, leaves, &|_| ()),
+            edited(phone, number, good(phone), &|root| root.last_resort = none()),
+            edited(phone, number, good(phone), &|root| {
+                root.opens = vec![envelope::VERSION + 1];
+            }),
+        ]
+    };
+    let mut zoe = Phone::make(ZOE, 4);
+    let tablet = Phone::make_with(LEA, 4, 1, Timestamp::now().plus_days(30));
+    let code = relay.code(ZOE);
+    let answers = bad(&paul, 2).into_iter().zip(bad(&zoe, 1)).zip(bad(&tablet, 1));
+    for ((of_paul, of_zoe), of_tablet) in answers {
+        zoe.batch.upload = of_zoe;
+        let list = ListUpload {
+            list: lea.next_list(&[&lea, &tablet]),
+            batch: Some(of_tablet),
+        };
+        let added = relay.request(Method::POST, path::LISTS).bearer_auth(&lea.token);
+        for answer in [
+            upload(&relay, &paul, &of_paul).await,
+            relay.send_enrolment(&zoe, &code).await,
+            added.body(cbor::encode(&list)).send().await.unwrap(),
+        ] {
+            assert_eq!(problem_of(answer).await, Code::Malformed);
+        }
+    }
+    assert_eq!(stock(&relay, &paul).await, (4, 1));
+    // A phone of a later release opens versions that this relay does not know.
+    let newer = edited(&paul, 2, good(&paul), &|root| root.opens.push(envelope::VERSION + 1));
+    assert_eq!(upload(&relay, &paul, &newer).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn no_number_of_a_batch_leaves_its_device_without_a_next_one() {
+    let relay = TestRelay::start().await;
+    let paul = relay.enrol(PAUL).await;
+    let last = u64::from(u32::MAX);
+    for far in [1_002, last, u64::try_from(i64::MAX).unwrap(), u64::MAX] {
+        let answer = upload(&relay, &paul, &paul.next_batch(far, 1).upload).await;
+        assert!(
+            [Code::Malformed, Code::SignatureRefused].contains(&problem_of(answer).await),
+            "{far}"
+        );
+    }
+    let mut zoe = Phone::make(ZOE, 1);
+    zoe.batch = zoe.next_batch(last, 1);
+    let answer = relay.send_enrolment(&zoe, &relay.code(ZOE)).await;
+    assert_eq!(problem_of(answer).await, Code::Malformed);
+    for next in [1_001, 1_002] {
+        let answer = upload(&relay, &paul, &paul.next_batch(next, 1).upload).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{next}");
+    }
 }

@@ -150,3 +150,28 @@ async fn an_envelope_comes_again_without_notices_for_its_recipients_devices_alon
     }
     assert_eq!(relay.page(&paul, end).await, [], "what is refused is put nowhere");
 }
+
+#[tokio::test]
+async fn an_account_gives_so_many_again_in_a_day_whichever_of_its_devices_does() {
+    let mut tuning = backend::Tuning::default();
+    (tuning.limits.rewraps.bucket, tuning.limits.rewraps.refill) = (2, 0);
+    let relay = TestRelay::start_tuned(tuning).await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let deposit = relay.seal(&lea, &[PAUL], b"bonjour").await;
+    for _ in 0..2 {
+        assert_eq!(relay.rewrap(&lea, &deposit).await.status(), StatusCode::NO_CONTENT);
+    }
+    assert_eq!(problem_of(relay.rewrap(&lea, &deposit).await).await, Code::Throttled);
+    assert_eq!(relay.page(&paul, Cursor::START).await.len(), 2);
+    assert_eq!(
+        relay.deposit(&lea, &deposit).await.status(),
+        StatusCode::OK,
+        "mail goes on"
+    );
+    let by_paul = relay.seal(&paul, &[LEA], b"merci").await;
+    assert_eq!(
+        relay.rewrap(&paul, &by_paul).await.status(),
+        StatusCode::NO_CONTENT,
+        "so do others"
+    );
+}

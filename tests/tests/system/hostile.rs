@@ -79,6 +79,30 @@ fn spoil(place: &Place, stranger: &Stranger, how: &str) {
     });
 }
 
+/// Changes the only entry of all sequences as a relay would that takes what no relay does.
+fn rewrite_only_entry(place: &Place, edit: impl FnOnce(&mut MailEntry)) {
+    sqlcipher::link();
+    let database = rusqlite::Connection::open(place.folder.path().join("relay/relay.db")).unwrap();
+    database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+    let body: Vec<u8> = database
+        .query_row("SELECT body FROM sequence_entry", [], |row| row.get(0))
+        .unwrap();
+    let EntryBody::Mail(mut mail) = cbor::decode(&body).unwrap() else {
+        panic!("no mail")
+    };
+    edit(&mut mail);
+    let body = cbor::encode(&EntryBody::Mail(mail));
+    let digest = Digest::of(&[&body]);
+    let head = Cursor::START.after(&digest);
+    for sql in [
+        "UPDATE sequence_entry SET body = ?1, digest = ?2, hash = ?3",
+        "UPDATE device SET head_hash = ?3 WHERE head_number = 1 AND ?1 <> ?2",
+    ] {
+        let values = rusqlite::params![body, digest.as_bytes(), head.hash.as_bytes()];
+        assert_eq!(database.execute(sql, values).unwrap(), 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payload_that_does_not_open() {
     let place = Place::open().await;
@@ -119,9 +143,9 @@ async fn a_wrap_that_names_a_batch_beyond_all_numbers() {
     let place = Place::open().await;
     drop(place.enrol(GP).await);
     let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
-    let (sealed, mut wraps) = stranger.seal(GP, LETTER).await;
-    wraps[0].prekey.batch = u64::MAX;
+    let (sealed, wraps) = stranger.seal(GP, LETTER).await;
     stranger.deposit_accepted(&sealed.header, &wraps, &sealed.payload).await;
+    rewrite_only_entry(&place, |mail| mail.wrap.prekey.batch = u64::MAX);
     is_kept_and_holds_nothing_up(&place, "no-prekey").await;
 }
 
