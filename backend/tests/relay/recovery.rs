@@ -89,6 +89,13 @@ async fn what_waited_for_several_devices_waits_once() {
         "07".repeat(16),
         paul.device
     ));
+    // Its batch is past its date, so that it is handed out to nobody: a wrap for it is taken all the same.
+    relay.alter(&format!(
+        "INSERT INTO prekey_batch (device, number, root, leaf_hashes, not_after)
+         SELECT (SELECT max(id) FROM device), number, root, leaf_hashes, 0 FROM prekey_batch
+         WHERE device = (SELECT id FROM device WHERE device = x'{}')",
+        paul.device
+    ));
     let mut sealed = relay.seal(&lea, &[PAUL], &vec![b'x'; 20_000]).await;
     let mut wrap = sealed.wraps[0].clone();
     wrap.device = protocol::DeviceId::from_bytes(linked);
