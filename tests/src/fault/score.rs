@@ -245,8 +245,24 @@ impl Score {
                 return Err(format!("{who} keeps {sealed:?} of {other}, who has what is in them"));
             }
         }
-        let of_whom = |sender: &String| self.addresses.contains(sender);
-        match person.last.unopened.iter().find(|(sender, _)| !of_whom(sender)) {
+        // The place of a mail that was taken back comes without it.
+        let (emptied, others): (Vec<_>, Vec<_>) = (person.last.unopened.iter())
+            .filter(|(sender, _)| !self.addresses.contains(sender))
+            .partition(|(_, reason)| *reason == "taken-back-or-dropped");
+        let taken_back = self.mails.iter().filter(|mail| {
+            mail.to.contains(&who)
+                && matches!(
+                    self.state(mail, &self.addresses[who]),
+                    None | Some(DeliveryState::Withdrawn)
+                )
+        });
+        if emptied.len() > taken_back.count() {
+            return Err(format!(
+                "{} places came empty to {who}, of more than was taken back",
+                emptied.len()
+            ));
+        }
+        match others.first() {
             Some(kept) => Err(format!("{who} keeps {kept:?}")),
             None => Ok(()),
         }

@@ -60,6 +60,7 @@ fn spoil(place: &Place, stranger: &Stranger, how: &str) {
         PrekeySecret::make().unwrap().public().unwrap()
     };
     let root = BatchRoot {
+        number: 1,
         opens: if how == TOO_NEW { vec![2] } else { vec![1] },
         ..stranger.root(&key)
     };
