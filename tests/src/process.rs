@@ -91,6 +91,14 @@ impl Outside {
         self.relay = Some(relay);
     }
 
+    /// Starts the relay where it was, under another program.
+    pub fn start_relay_under(&mut self, tracer: &[&str]) {
+        let tracer = tracer.iter().map(|word| (*word).to_owned()).collect();
+        let before = std::mem::replace(&mut self.tracer, tracer);
+        self.start_relay(None);
+        self.tracer = before;
+    }
+
     /// Ends the relay in order.
     pub fn stop_relay(&mut self) {
         let mut relay = self.relay.take().unwrap();

@@ -35,7 +35,8 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{words:?}: {error}");
+            let code = error.downcast_ref::<Error>().map_or("none", Error::code);
+            eprintln!("{words:?}: {error} [{code}]");
             ExitCode::FAILURE
         }
     }

@@ -10,6 +10,7 @@
 
 mod clock;
 mod devices;
+mod disk;
 mod phone;
 mod recovery;
 mod relay;
