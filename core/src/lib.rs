@@ -27,7 +27,7 @@ pub use account::list::DeviceView;
 pub use archive::BackupView;
 pub use error::{DraftError, Error, KeysError, NetworkError, ServerError};
 pub use mail::compose::{Draft, SendWarning};
-pub use mail::list::{AttachmentView, Delivery, DeliveryState, Folder, MessageView, Summary};
+pub use mail::list::{AttachmentView, Delivery, DeliveryState, Folder, HandledBy, MessageView, Summary};
 pub use net::Patience;
 pub use session::{Config, Session};
 pub use sync::SyncReport;

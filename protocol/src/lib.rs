@@ -8,6 +8,7 @@ pub mod archive;
 mod bytes;
 pub mod cbor;
 pub mod chunked;
+mod device_name;
 pub mod envelope;
 pub mod identity;
 pub mod ids;
@@ -29,6 +30,7 @@ pub mod time;
 
 pub use address::Address;
 pub use cbor::FormatError;
+pub use device_name::{DeviceName, DeviceNameError};
 pub use ids::{ArchiveId, DeviceId, Digest, MessageId};
 pub use problem::{Code, Problem};
 pub use recipients::{Recipients, RecipientsError};

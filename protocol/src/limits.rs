@@ -12,6 +12,9 @@ pub const RECIPIENTS: usize = 16;
 /// Most devices of one account.
 pub const DEVICES: usize = 16;
 
+/// Longest name of a device, in bytes.
+pub const DEVICE_NAME_BYTES: usize = 64;
+
 /// Most predecessors that come with an identity: those that ended last.
 pub const PREDECESSORS: usize = 16;
 

@@ -10,6 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::cbor::{self, Format, FormatError};
 use crate::chunked::{self, ContentKey};
+use crate::device_name::DeviceName;
 use crate::envelope::EnvelopeError;
 use crate::ids::{Digest, MessageId};
 use crate::limits;
@@ -163,7 +164,7 @@ pub struct Hello {
     pub batch: BatchUpload,
     /// What the person calls it.
     #[n(2)]
-    pub name: String,
+    pub name: DeviceName,
 }
 
 impl Format for Hello {

@@ -1,4 +1,4 @@
-//! What a person did with mail on one device, for the account's others: sealed like mail, to that account alone.
+//! What a person did on one device, for the account's others: sealed like mail, to that account alone.
 //! See `docs/protocol/state.md`.
 
 use minicbor::bytes::ByteVec;
@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::address::Address;
 use crate::archive::ArchiveKey;
 use crate::cbor::Format;
+use crate::device_name::DeviceName;
 use crate::ids::{ArchiveId, DeviceId, MessageId};
 use crate::limits;
 use crate::time::Timestamp;
@@ -32,17 +33,17 @@ impl std::fmt::Debug for States {
     }
 }
 
-/// What became of one mail.
+/// What became of one mail, or of one device of the account.
 ///
 /// Of two states of the same field the later one holds; at the same time, that of the greater device id. What was deleted
 /// stays deleted.
 #[derive(Clone, Decode, Encode, Eq, PartialEq)]
 #[cbor(map)]
 pub struct State {
-    /// The mail's sender.
+    /// The mail's sender; of a device's name, the account.
     #[n(0)]
     pub sender: Address,
-    /// The mail.
+    /// The mail; of a device's name, the device's id.
     #[n(1)]
     pub id: MessageId,
     /// What was done.
@@ -56,7 +57,7 @@ pub struct State {
     pub device: DeviceId,
 }
 
-/// What a person can do with a mail that all devices show.
+/// What a person can do that all devices show.
 #[derive(Clone, Decode, Encode, Eq, PartialEq)]
 pub enum Change {
     /// It was read, or is to count as unread.
@@ -74,6 +75,9 @@ pub enum Change {
     /// It is being written: MIME. A draft that changes gets another id, and the one before is deleted.
     #[n(4)]
     Draft(#[n(0)] ByteVec),
+    /// The device is called so from now on.
+    #[n(5)]
+    Name(#[n(0)] DeviceName),
 }
 
 /// The content of an envelope that tells a new device where the account's history is.

@@ -118,6 +118,9 @@ pub(crate) struct MailShown {
     is_hprim: bool,
     attachments: Vec<AttachmentLine>,
     deliveries: Vec<DeliveryLine>,
+    /// The name of the device on which it was handled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handled_by: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -147,6 +150,7 @@ impl MailShown {
             is_hprim,
             attachments,
             deliveries,
+            handled_by,
         } = session.message(number)?;
         if is_hprim && text.trim().is_empty() {
             text = hprim::read(&session.export_hprim(number)?)
@@ -175,6 +179,7 @@ impl MailShown {
                     at: one.state_at,
                 })
                 .collect(),
+            handled_by: handled_by.and_then(|device| device.name).map(|name| name.to_string()),
         })
     }
 
@@ -198,6 +203,9 @@ impl MailShown {
         for one in &self.deliveries {
             let (state, at) = (one.delivery.text(chosen()), local_time(one.at));
             head.push((say("State", "État"), format!("{}: {state}, {at}", one.address)));
+        }
+        if let Some(device) = &self.handled_by {
+            head.push((say("Handled", "Traité"), tell!("on {device}", "sur {device}")));
         }
         let mut text = String::new();
         for (name, value) in head.iter().filter(|(_, value)| !value.is_empty()) {

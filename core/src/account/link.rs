@@ -4,11 +4,11 @@
 use protocol::identity::{DeviceCertificate, VerifiedAccount, VerifiedDevice};
 use protocol::link::{Answer, Hello, LinkCode, LinkError};
 use protocol::sign::{Seed, SigningKey};
-use protocol::{Address, ArchiveId, Code, DeviceId, Timestamp, archive::ArchiveKey, cbor, limits};
+use protocol::{Address, ArchiveId, Code, DeviceId, DeviceName, Timestamp, archive::ArchiveKey, cbor, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
-use super::{Account, enrol, list, prekeys};
+use super::{Account, enrol, list, name, prekeys};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
@@ -21,7 +21,7 @@ const ANSWER_DAYS: i64 = 1;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LinkRequest {
     /// What the person calls it.
-    pub name: String,
+    pub name: DeviceName,
     /// Its id.
     pub device: DeviceId,
 }
@@ -40,7 +40,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Error::AlreadyEnrolled`], [`Error::Network`].
-    pub async fn show_link_code(&self, address: &Address, name: &str) -> Result<Zeroizing<String>, Error> {
+    pub async fn show_link_code(&self, address: &Address, name: &DeviceName) -> Result<Zeroizing<String>, Error> {
         let _alone = self.syncing.lock().await;
         match self.read(Account::load) {
             Err(Error::NotEnrolled) => {}
@@ -67,7 +67,7 @@ impl Session {
             let hello = Hello {
                 key: key.verifying_key(),
                 batch: prekeys::store_batch(tx, &holder, 1, now)?,
-                name: name.to_owned(),
+                name: name.clone(),
             };
             let code = LinkCode::make(&hello)?;
             let joining = Joining {
@@ -103,6 +103,7 @@ impl Session {
             return Ok(true);
         }
         let joining = self.read(joining)?.ok_or(Error::NotEnrolled)?;
+        let called = joining.code.open_hello(&joining.hello)?.name;
         // The relay keeps it in memory alone.
         self.relay.put_link(&joining.code, "hello", joining.hello).await?;
         let answer = match self.relay.link(&joining.code, "answer").await {
@@ -144,6 +145,7 @@ impl Session {
                     params![place, Column(&before.fingerprint())],
                 )?;
             }
+            name::store(tx, &device, &called)?;
             enrol::confirm(tx, now)
         })?;
         crash_point!("link-finished");
@@ -209,7 +211,7 @@ impl Session {
                 "INSERT OR IGNORE INTO linking (device, name, code, archive, key, begun_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
                     Column(&device),
-                    hello.name,
+                    Column(&hello.name),
                     code.to_text().as_str(),
                     Column(&ArchiveId::make()?),
                     Column(&ArchiveKey::make()?),

@@ -3,20 +3,22 @@
 use protocol::api::ListUpload;
 use protocol::identity::{DeviceCertificate, DeviceList, Signed, VerifiedAccount};
 use protocol::sign::{Seed, SigningKey};
-use protocol::{Code, DeviceId, Timestamp, cbor};
+use protocol::{Code, DeviceId, DeviceName, Timestamp, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::{Account, correspondent};
+use super::{Account, correspondent, name};
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
 use crate::store::column::Column;
 
 /// A device of this account.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeviceView {
     /// Its id.
     pub id: DeviceId,
+    /// What it is called, if anybody has said so.
+    pub name: Option<DeviceName>,
     /// Whether it is the main one, which alone adds and removes others.
     pub is_main: bool,
     /// Whether it is this one.
@@ -39,14 +41,19 @@ impl Session {
     ///
     /// [`Error::NotEnrolled`].
     pub fn devices(&self) -> Result<Vec<DeviceView>, Error> {
-        let account = self.read(Account::load)?;
-        let devices = account.verified.devices().iter().enumerate();
-        let views = devices.map(|(place, device)| DeviceView {
-            id: device.id,
-            is_main: place == 0,
-            is_this: device.id == account.device,
-        });
-        Ok(views.collect())
+        self.read(|connection| {
+            let account = Account::load(connection)?;
+            let devices = account.verified.devices().iter().enumerate();
+            let views = devices.map(|(place, device)| {
+                Ok(DeviceView {
+                    id: device.id,
+                    name: name::of(connection, &device.id)?,
+                    is_main: place == 0,
+                    is_this: device.id == account.device,
+                })
+            });
+            views.collect()
+        })
     }
 
     /// Takes a device off the list with the next sync; it erases itself when it hears so.
@@ -178,10 +185,13 @@ fn settle(tx: &Transaction<'_>, change: &Change) -> Result<(), Error> {
     store(tx, &upload.list)?;
     if !change.added.is_empty() {
         let certificate: DeviceCertificate = cbor::decode(&change.added)?;
-        tx.execute(
-            "UPDATE linking SET step = 1 WHERE device = ?1",
-            [Column(&certificate.device())],
+        let added = certificate.device();
+        let Column(called): Column<DeviceName> = tx.query_row(
+            "UPDATE linking SET step = 1 WHERE device = ?1 RETURNING name",
+            [Column(&added)],
+            |row| row.get(0),
         )?;
+        name::introduce(tx, added, &called, certificate.created_at)?;
     }
     Ok(())
 }

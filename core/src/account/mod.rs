@@ -6,6 +6,7 @@ pub(crate) mod enrol;
 pub(crate) mod identity;
 pub(crate) mod link;
 pub(crate) mod list;
+pub(crate) mod name;
 pub(crate) mod prekeys;
 mod recovery;
 mod removal;

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
 use crate::sync::OutboxKind;
+use crate::sync::states;
 
 /// A device whose history is being written.
 struct Writing {
@@ -43,6 +44,9 @@ impl Session {
 fn begin(tx: &Transaction<'_>) -> Result<(), Error> {
     let mut select = tx.prepare_cached("SELECT device FROM linking WHERE step = 1")?;
     let devices: Vec<Column<DeviceId>> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if !devices.is_empty() {
+        states::all_are_due(tx)?;
+    }
     for Column(device) in devices {
         begin_history(tx, device)?;
     }

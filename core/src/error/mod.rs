@@ -5,7 +5,7 @@ mod cause;
 
 use protocol::link::LinkError;
 use protocol::problem::Code;
-use protocol::{FormatError, address::AddressError, envelope::EnvelopeError, seal::SealError};
+use protocol::{DeviceNameError, FormatError, address::AddressError, envelope::EnvelopeError, seal::SealError};
 use thiserror::Error;
 
 use crate::hprim::HprimError;
@@ -25,6 +25,9 @@ pub enum Error {
     /// This phone is enrolled already.
     #[error("this phone is enrolled already")]
     AlreadyEnrolled,
+    /// The text is no name of a device.
+    #[error("name of a device: {0}")]
+    DeviceName(#[from] DeviceNameError),
     /// This device was removed from its account, and has erased itself.
     #[error("this device was removed from its account")]
     DeviceRemoved,
@@ -112,6 +115,7 @@ impl Error {
         match self {
             Self::Address(_) => "address-invalid",
             Self::AlreadyEnrolled => "already-enrolled-here",
+            Self::DeviceName(_) => "device-name-invalid",
             Self::DeviceRemoved => "device-removed",
             Self::Draft(reason) => reason.code(),
             Self::Envelope(_) => "envelope-invalid",
@@ -181,6 +185,7 @@ impl Error {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one text for each failure")]
     const fn texts(&self) -> (&'static str, &'static str) {
         match self {
             Self::Address(_) => (
@@ -190,6 +195,10 @@ impl Error {
             Self::AlreadyEnrolled => (
                 "Ce téléphone est déjà inscrit : utilisez un autre dossier pour un autre compte.",
                 "This phone is enrolled already: use another folder for another account.",
+            ),
+            Self::DeviceName(_) => (
+                "Ce nom ne convient pas à un appareil : une ligne de 64 octets au plus, par exemple « Tablette du cabinet ».",
+                "This cannot be a device's name: one line of at most 64 bytes, such as \"Tablet at the practice\".",
             ),
             Self::DeviceRemoved => (
                 "Le compte est désormais sur un autre appareil ; celui-ci s'est effacé. Si ce n'est pas vous, prévenez l'opérateur.",

@@ -1,15 +1,17 @@
 //! Lists and single mails, as a screen shows them.
 
-use protocol::{Address, MessageId, Timestamp};
+use protocol::{Address, DeviceId, DeviceName, MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::compose::{patient_line, patient_of};
 pub use super::delivery::DeliveryState;
+use crate::account::name;
 use crate::error::Error;
 use crate::mime::{self, Letter};
 use crate::session::Session;
 use crate::store::column::{Column, numbered};
 use crate::store::search;
+use crate::sync::states::Field;
 
 /// Where a mail is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,6 +77,17 @@ pub struct MessageView {
     pub attachments: Vec<AttachmentView>,
     /// What became of it, for each recipient of a sent mail.
     pub deliveries: Vec<Delivery>,
+    /// On which device it was handled, if it was: in a shared box, by whom.
+    pub handled_by: Option<HandledBy>,
+}
+
+/// The device on which a mail was handled.
+#[derive(Clone, Eq, PartialEq)]
+pub struct HandledBy {
+    /// Its id.
+    pub device: DeviceId,
+    /// What it is called, if anybody has said so.
+    pub name: Option<DeviceName>,
 }
 
 /// An attachment, without its bytes.
@@ -110,7 +123,7 @@ macro_rules! quiet {
     )*};
 }
 
-quiet!(AttachmentView, Delivery, MessageView, Summary);
+quiet!(AttachmentView, Delivery, HandledBy, MessageView, Summary);
 
 impl Session {
     /// The newest mails of a folder, those that hold every word of `search` if given.
@@ -153,6 +166,7 @@ impl Session {
                 .ok_or(Error::NoSuchMessage)?;
             let original = original(connection, number)?;
             let deliveries = deliveries(connection, number)?;
+            let handled_by = handled_by(connection, number)?;
             // What no reader understands is still shown as it was stored.
             let Ok(letter) = mime::parse(&original.content) else {
                 let text = String::from_utf8_lossy(&original.content).into_owned();
@@ -162,6 +176,7 @@ impl Session {
                     is_hprim: false,
                     attachments: Vec::new(),
                     deliveries,
+                    handled_by,
                 });
             };
             let attachments = letter.attachments.iter().map(|attachment| AttachmentView {
@@ -175,6 +190,7 @@ impl Session {
                 attachments: attachments.collect(),
                 text: letter.text,
                 deliveries,
+                handled_by,
             })
         })
     }
@@ -296,6 +312,19 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         attachments: row.get(9)?,
         state: row.get(10)?,
     })
+}
+
+fn handled_by(connection: &Connection, number: i64) -> Result<Option<HandledBy>, Error> {
+    let device: Option<Column<DeviceId>> = connection
+        .prepare_cached(
+            "SELECT state.device FROM state JOIN message m ON state.sender = m.sender AND state.id = m.id
+             WHERE m.rowid = ?1 AND field = ?2 AND value = 1",
+        )?
+        .query_row(params![number, Field::Handled], |row| row.get(0))
+        .optional()?;
+    let Some(Column(device)) = device else { return Ok(None) };
+    let name = name::of(connection, &device)?;
+    Ok(Some(HandledBy { device, name }))
 }
 
 fn deliveries(connection: &Connection, number: i64) -> Result<Vec<Delivery>, Error> {

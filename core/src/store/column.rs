@@ -6,7 +6,7 @@ use protocol::chunked::ContentKey;
 use protocol::receipt::Reading;
 use protocol::seal::PrekeySecret;
 use protocol::sign::{Seed, Signature};
-use protocol::{Address, ArchiveId, DeviceId, Digest, MessageId, Recipients, Timestamp};
+use protocol::{Address, ArchiveId, DeviceId, DeviceName, Digest, MessageId, Recipients, Timestamp};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 /// A type of the protocol that stands in one column. It may not have the traits of `rusqlite` itself: both are foreign here.
@@ -34,6 +34,16 @@ impl<T: Stored> ToSql for Column<&T> {
 }
 
 impl Stored for Address {
+    fn to_column(&self) -> ToSqlOutput<'_> {
+        self.as_str().into()
+    }
+
+    fn of_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
+
+impl Stored for DeviceName {
     fn to_column(&self) -> ToSqlOutput<'_> {
         self.as_str().into()
     }

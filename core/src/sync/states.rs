@@ -1,12 +1,13 @@
-//! What a person did with mail, on its way to the account's other devices and from them.
+//! What a person did with mail, and calls devices, on its way to the account's other devices and from them.
 //! The later of two states of a field holds; what was deleted stays deleted, and does not come again.
 
 use protocol::envelope::Message;
 use protocol::state::{Change, State, States};
-use protocol::{Address, DeviceId, MessageId, Timestamp, cbor, limits};
+use protocol::{Address, DeviceId, DeviceName, MessageId, Timestamp, cbor, limits};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::OutboxKind;
+use crate::account::name;
 use crate::clock;
 use crate::error::Error;
 use crate::mail::list::Direction;
@@ -16,7 +17,7 @@ use crate::store::column::{Column, numbered};
 /// Room that is left for the signed statement and the frame of an envelope of states, in bytes.
 const FRAME: usize = 16 * 1024;
 
-/// What can be said of a mail, one thing at a time.
+/// What can be said of a mail or, by its name, of a device; one thing at a time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Field {
     Read,
@@ -24,6 +25,7 @@ pub(crate) enum Field {
     Archived,
     Deleted,
     Draft,
+    Name,
 }
 
 numbered! {
@@ -33,12 +35,11 @@ numbered! {
         Archived = 2,
         Deleted = 3,
         Draft = 4,
+        Name = 5,
     }
 }
 
 /// Takes note of what was done here with a mail, and that the account's other devices are to be told.
-///
-/// It is later than all that is known here of the same field, whatever the clocks say: the person saw that.
 pub(crate) fn record(tx: &Transaction<'_>, number: i64, field: Field, value: bool, at: Timestamp) -> Result<(), Error> {
     let (Column(sender), Column(id)): (Column<Address>, Column<MessageId>) = tx
         .query_row("SELECT sender, id FROM message WHERE rowid = ?1", [number], |row| {
@@ -46,20 +47,63 @@ pub(crate) fn record(tx: &Transaction<'_>, number: i64, field: Field, value: boo
         })
         .optional()?
         .ok_or(Error::NoSuchMessage)?;
+    note(tx, (&sender, id), field, value, at)?;
+    match field {
+        Field::Deleted => bury(tx, &sender, id),
+        Field::Draft | Field::Name => Ok(()),
+        Field::Read | Field::Handled | Field::Archived => show(tx, &sender, id),
+    }
+}
+
+/// Takes note of what a device is called from now on, and that the account's other devices are to be told.
+pub(crate) fn record_name(
+    tx: &Transaction<'_>,
+    named: DeviceId,
+    name: &DeviceName,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let Column(own): Column<Address> = tx.query_row("SELECT address FROM account", [], |row| row.get(0))?;
+    name::store(tx, &named, name)?;
+    note(
+        tx,
+        (&own, MessageId::from_bytes(*named.as_bytes())),
+        Field::Name,
+        true,
+        at,
+    )
+}
+
+/// The other devices are told again of every state: one of them has none. Which of two holds is the same everywhere only
+/// where both are known.
+pub(crate) fn all_are_due(tx: &Transaction<'_>) -> Result<(), Error> {
+    tx.execute("UPDATE state SET due = 1", [])?;
+    Ok(())
+}
+
+/// Keeps a state that was made here.
+///
+/// It is later than all that is known here of the same field, whatever the clocks say: the person saw that.
+fn note(
+    tx: &Transaction<'_>,
+    (sender, id): (&Address, MessageId),
+    field: Field,
+    value: bool,
+    at: Timestamp,
+) -> Result<(), Error> {
     let (Column(device), devices): (Column<DeviceId>, u32) =
         tx.query_row("SELECT device, devices FROM account WHERE id = 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
     let Column(known): Column<Option<Timestamp>> = tx.query_row(
         "SELECT coalesce(max(at), 0) FROM state WHERE sender = ?1 AND id = ?2 AND field = ?3",
-        params![Column(&sender), Column(&id), field],
+        params![Column(sender), Column(&id), field],
         |row| row.get(0),
     )?;
     let at = known.map_or(at, |known| at.max(known.plus_millis(1)));
     tx.execute(
         "INSERT OR REPLACE INTO state (sender, id, field, value, at, device, due) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
-            Column(&sender),
+            Column(sender),
             Column(&id),
             field,
             value,
@@ -68,11 +112,7 @@ pub(crate) fn record(tx: &Transaction<'_>, number: i64, field: Field, value: boo
             devices > 1
         ],
     )?;
-    match field {
-        Field::Deleted => bury(tx, &sender, id),
-        Field::Draft => Ok(()),
-        Field::Read | Field::Handled | Field::Archived => show(tx, &sender, id),
-    }
+    Ok(())
 }
 
 /// Turns what the others have not been told into rows of the outbox.
@@ -127,7 +167,7 @@ pub(super) fn is_due(connection: &Connection) -> Result<bool, Error> {
     )
 }
 
-/// What is due, oldest first. A draft that is gone, or too large for an envelope, is passed over.
+/// What is due, oldest first. A draft that is gone, or too large for an envelope, is passed over, as is a name that is gone.
 fn due(tx: &Transaction<'_>) -> Result<Vec<State>, Error> {
     let mut select = tx.prepare_cached(
         "SELECT sender, id, field, value, at, device FROM state WHERE due = 1 ORDER BY at, sender, id LIMIT ?1",
@@ -144,18 +184,23 @@ fn due(tx: &Transaction<'_>) -> Result<Vec<State>, Error> {
             Field::Handled => Change::Handled(value),
             Field::Archived => Change::Archived(value),
             Field::Deleted => Change::Deleted,
-            Field::Draft => match draft(tx, &sender, id)? {
-                Some(content) if content.len() < limits::MAIL_BYTES.saturating_sub(FRAME) => {
-                    Change::Draft(content.into())
-                }
-                _ => {
+            Field::Draft | Field::Name => {
+                let content = if field == Field::Draft {
+                    draft(tx, &sender, id)?
+                        .filter(|content| content.len() < limits::MAIL_BYTES.saturating_sub(FRAME))
+                        .map(|content| Change::Draft(content.into()))
+                } else {
+                    name::of(tx, &named(id))?.map(Change::Name)
+                };
+                let Some(change) = content else {
                     tx.execute(
                         "UPDATE state SET due = 0 WHERE sender = ?1 AND id = ?2 AND field = ?3",
                         params![Column(&sender), Column(&id), field],
                     )?;
                     continue;
-                }
-            },
+                };
+                change
+            }
         };
         states.push(State {
             sender,
@@ -218,6 +263,7 @@ pub(super) fn apply(tx: &Transaction<'_>, message: &Message) -> Result<(), Error
                     received::store_draft(tx, &state.sender, state.id, content, state.at)?;
                 }
             }
+            Change::Name(name) => name::store(tx, &named(state.id), name)?,
             Change::Read(_) | Change::Handled(_) | Change::Archived(_) => show(tx, &state.sender, state.id)?,
         }
     }
@@ -267,12 +313,18 @@ const fn field_of(change: &Change) -> Field {
         Change::Archived(_) => Field::Archived,
         Change::Deleted => Field::Deleted,
         Change::Draft(_) => Field::Draft,
+        Change::Name(_) => Field::Name,
     }
+}
+
+/// The device that a state names.
+const fn named(id: MessageId) -> DeviceId {
+    DeviceId::from_bytes(*id.as_bytes())
 }
 
 const fn value_of(change: &Change) -> bool {
     match change {
         Change::Read(value) | Change::Handled(value) | Change::Archived(value) => *value,
-        Change::Deleted | Change::Draft(_) => true,
+        Change::Deleted | Change::Draft(_) | Change::Name(_) => true,
     }
 }

@@ -92,7 +92,7 @@ fn a_code_opens_the_hello_of_the_device_that_shows_it_and_the_answer_of_who_read
     assert_eq!(shown.open_answer(&read.seal(&answer).unwrap()), Ok(answer));
     // Somebody who has seen the code says hello for another device.
     let mut other = hello.clone();
-    other.name = "Tablette".into();
+    other.name = "Tablette".parse().unwrap();
     assert_eq!(
         read.open_hello(&shown.seal(&other).unwrap()),
         Err(LinkError::OtherDevice)
@@ -128,7 +128,7 @@ pub(crate) fn hello() -> Hello {
             root: Signed::make(&root, &key),
             leaves,
         },
-        name: "Tablette du cabinet".into(),
+        name: "Tablette du cabinet".parse().unwrap(),
     }
 }
 
@@ -165,7 +165,7 @@ fn draw() -> Value {
     let answer = cbor::encode(&Answer { identity: digest(0x61) });
     let code = code_text(&SECRET, &hello);
     let mut other = hello.clone();
-    other.name = "Tablette".into();
+    other.name = "Tablette".parse().unwrap();
     let (hello, other) = (cbor::encode(&hello), cbor::encode(&other));
     let vector = |name: &str, what: &str, sealed: &[u8], result: (&str, String)| json!({ "name": name, "what": what, "code": code, "sealed": hex(sealed), result.0: result.1 });
     let opened = |name: &str, value: &[u8]| vector(name, name, &seal_raw(name, value), ("value", hex(value)));

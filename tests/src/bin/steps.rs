@@ -80,7 +80,7 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
             Ok(()) | Err(Error::AlreadyEnrolled) => {}
             Err(error) => return Err(error.into()),
         },
-        ["show-code", address] => match phone.show_link_code(&address.parse()?, "tablet").await {
+        ["show-code", address] => match phone.show_link_code(&address.parse()?, &"tablet".parse()?).await {
             Ok(code) => std::fs::write(variable("PLI_STEPS_LINK_FILE")?, code.as_bytes())?,
             Err(Error::AlreadyEnrolled) => {}
             Err(error) => return Err(error.into()),

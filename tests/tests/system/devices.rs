@@ -7,8 +7,9 @@ use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, st
 /// The GP's tablet, added by the GP's phone.
 async fn linked(place: &Place, main: &Session, name: &str) -> Session {
     let tablet = place.phone_in(name);
-    let code = tablet.show_link_code(&address(GP), name).await.unwrap();
-    assert_eq!(main.link_request(&code).await.unwrap().name, name);
+    let called = name.parse().unwrap();
+    let code = tablet.show_link_code(&address(GP), &called).await.unwrap();
+    assert_eq!(main.link_request(&code).await.unwrap().name, called);
     assert!(!tablet.finish_link().await.unwrap());
     main.confirm_link(&code).await.unwrap();
     main.sync().await.unwrap();
@@ -226,18 +227,96 @@ async fn a_removed_device_erases_itself_and_hears_nothing_more() {
     assert_eq!(gp.devices().unwrap().len(), 1);
 }
 
+/// What a device shows of the account's devices.
+fn names(device: &Session) -> Vec<Option<String>> {
+    let devices = device.devices().unwrap().into_iter();
+    devices.map(|device| device.name.map(|name| name.to_string())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_have_names_that_all_of_them_show_and_the_last_word_holds() {
+    let place = Place::open().await;
+    let gp = place.enrol(GP).await;
+    let own = gp.devices().unwrap()[0].id;
+    gp.rename_device(own, &"Accueil".parse().unwrap()).unwrap();
+    let tablet = linked(&place, &gp, "Tablette").await;
+    assert_eq!(names(&tablet), [None, Some("Tablette".into())]);
+    gp.sync().await.unwrap();
+    tablet.sync().await.unwrap();
+    let both = [Some("Accueil".to_owned()), Some("Tablette".to_owned())];
+    assert_eq!(names(&gp), both);
+    assert_eq!(names(&tablet), both, "also names from before it was there");
+    // A third one hears of both.
+    let third = linked(&place, &gp, "Étage").await;
+    gp.sync().await.unwrap();
+    third.sync().await.unwrap();
+    assert_eq!(names(&third)[..2], both);
+    // Two rename one device, offline.
+    let named = tablet.devices().unwrap()[1].id;
+    gp.rename_device(named, &"Cabinet 1".parse().unwrap()).unwrap();
+    tablet.rename_device(named, &"Cabinet 2".parse().unwrap()).unwrap();
+    for device in [&tablet, &gp, &third, &tablet] {
+        device.sync().await.unwrap();
+    }
+    let last = [
+        Some("Accueil".to_owned()),
+        Some("Cabinet 2".into()),
+        Some("Étage".into()),
+    ];
+    for device in [&gp, &tablet, &third] {
+        assert_eq!(names(device), last);
+    }
+    let stranger = place.enrol(NURSE).await.devices().unwrap()[0].id;
+    let refused = gp.rename_device(stranger, &"Étranger".parse().unwrap());
+    assert!(matches!(refused, Err(Error::NoSuchDevice)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_shared_box_all_see_on_which_device_a_mail_was_handled() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "Accueil").await;
+    nurse.send(&draft(&[GP], "À traiter")).unwrap();
+    nurse.sync().await.unwrap();
+    tablet.sync().await.unwrap();
+    tablet
+        .mark_handled(number(&tablet, Folder::Inbox, "À traiter"))
+        .unwrap();
+    tablet.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    // One that is added afterwards sees the same.
+    let third = linked(&place, &gp, "Étage").await;
+    gp.sync().await.unwrap();
+    for _ in 0..2 {
+        third.sync().await.unwrap();
+    }
+    for device in [&gp, &tablet, &third] {
+        let shown = device.message(number(device, Folder::Inbox, "À traiter")).unwrap();
+        let by = shown.handled_by.unwrap();
+        assert_eq!(by.name.unwrap().as_str(), "Accueil");
+        assert_eq!(by.device, gp.devices().unwrap()[1].id);
+    }
+    assert_eq!(listing(&third), listing(&gp));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_only_seen_the_code_puts_no_other_device_in_its_place() {
     let place = Place::open().await;
     let gp = place.enrol(GP).await;
     let tablet = place.phone_in("tablet");
-    let code = tablet.show_link_code(&address(GP), "tablet").await.unwrap();
+    let code = tablet
+        .show_link_code(&address(GP), &"tablet".parse().unwrap())
+        .await
+        .unwrap();
     let thief = place.phone_in("thief");
-    let own = thief.show_link_code(&address(GP), "thief").await.unwrap();
+    let own = thief
+        .show_link_code(&address(GP), &"thief".parse().unwrap())
+        .await
+        .unwrap();
     // The thief says in the tablet's channel what it says of itself.
     let swapped = [code.split_at(code.len() / 2).0, own.split_at(own.len() / 2).1].concat();
     for wrong in [swapped.as_str(), "ABCD", ""] {
         assert!(gp.link_request(wrong).await.is_err(), "{wrong}");
     }
-    assert_eq!(gp.link_request(&code).await.unwrap().name, "tablet");
+    assert_eq!(gp.link_request(&code).await.unwrap().name.as_str(), "tablet");
 }
