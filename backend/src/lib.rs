@@ -4,10 +4,12 @@
 
 pub mod admin;
 mod blobs;
+mod bodies;
 mod bus;
 mod crash;
 mod folder;
 mod http;
+mod idle;
 pub mod limits;
 mod relay;
 mod sockets;

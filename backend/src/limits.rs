@@ -35,6 +35,15 @@ pub struct Limit {
     pub failing: Failing,
 }
 
+/// What the bodies of requests may hold in memory while they come and are worked on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Room {
+    /// All of them together, in bytes.
+    pub bytes: usize,
+    /// Those of one key, in bytes.
+    pub share_bytes: usize,
+}
+
 /// Every limit of the relay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
@@ -48,6 +57,8 @@ pub struct Limits {
     pub identities: Limit,
     /// Parts of archives, for each device.
     pub archives: Limit,
+    /// Requests for a challenge or a token, for each network address: before anything of them is read.
+    pub knocks: Limit,
     /// Challenges, for each network address and device: nobody is to use up a device's from elsewhere.
     pub challenges: Limit,
     /// Tokens, for each device that proved itself.
@@ -64,8 +75,24 @@ pub struct Limits {
     pub directory: Limit,
     /// Connections at once; more are closed as they come. Each is a file descriptor of the process.
     pub connections: usize,
+    /// Connections at once from one network address: none has all the places.
+    pub network_connections: usize,
+    /// Requests at once on one connection of HTTP/2.
+    pub connection_requests: u32,
     /// How long a connection may take to say what it wants, each time: its TLS, or the head of a request. In seconds.
     pub head_seconds: u64,
+    /// How long a connection of HTTP/2 may stay without a request, though it answers pings. In seconds.
+    pub idle_seconds: u64,
+    /// A request whose body stood still for this long is given up. In seconds.
+    pub body_silence_seconds: u64,
+    /// How long a device may take over a body: the largest one over a bad mobile line, with some to spare. In seconds.
+    pub body_seconds: u64,
+    /// The same without a token, where bodies are smaller. In seconds.
+    pub stranger_body_seconds: u64,
+    /// Bodies of devices, with a share for each.
+    pub device_bodies: Room,
+    /// Bodies that come without a token, with a share for each network address.
+    pub stranger_bodies: Room,
 }
 
 impl Default for Limits {
@@ -86,6 +113,8 @@ impl Default for Limits {
             enrolments: row("enrolments", 500, 60, 60, Failing::Closed),
             identities: row("identities", 120, 60, 60, Failing::Closed),
             archives: row("archives", 2_000, 300, 60, Failing::Open),
+            // Bodies are bounded besides, so it fails open: failing closed would keep everybody out.
+            knocks: row("knocks", 6_000, 6_000, 60, Failing::Open),
             challenges: row("challenges", 120, 60, 60, Failing::Open),
             tokens: row("tokens", 120, 60, 60, Failing::Closed),
             keys: row("keys", 10_000, 600, 60, Failing::Open),
@@ -94,7 +123,21 @@ impl Default for Limits {
             uploads: row("uploads", 120, 60, 60 * 60, Failing::Open),
             directory: row("directory", 2_000, 600, 60, Failing::Open),
             connections: 10_000,
+            network_connections: 2_500,
+            connection_requests: 64,
             head_seconds: 30,
+            idle_seconds: 120,
+            body_silence_seconds: 30,
+            body_seconds: 15 * 60,
+            stranger_body_seconds: 2 * 60,
+            device_bodies: Room {
+                bytes: 512 * 1024 * 1024,
+                share_bytes: 16 * 1024 * 1024,
+            },
+            stranger_bodies: Room {
+                bytes: 64 * 1024 * 1024,
+                share_bytes: 4 * 1024 * 1024,
+            },
         }
     }
 }
@@ -173,6 +216,7 @@ pub(crate) struct Doors {
     pub(crate) enrolments: Buckets,
     pub(crate) identities: Buckets,
     pub(crate) archives: Buckets,
+    pub(crate) knocks: Buckets,
     pub(crate) challenges: Buckets,
     pub(crate) tokens: Buckets,
     pub(crate) keys: Buckets,
@@ -190,6 +234,7 @@ impl Doors {
             enrolments: Buckets::new(limits.enrolments),
             identities: Buckets::new(limits.identities),
             archives: Buckets::new(limits.archives),
+            knocks: Buckets::new(limits.knocks),
             challenges: Buckets::new(limits.challenges),
             tokens: Buckets::new(limits.tokens),
             keys: Buckets::new(limits.keys),

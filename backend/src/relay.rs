@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::blobs::Blobs;
+use crate::bodies::Bodies;
 use crate::bus::Bus;
 use crate::http::{self, App};
 use crate::limits::{Doors, Limits};
@@ -32,6 +33,9 @@ const BLOBS: &str = "blobs";
 /// How long requests and streams may take to end when the relay stops.
 const GRACE: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_hours(1);
+/// What a client may send over HTTP/2 before anybody reads it: for one request, and for all of its connection.
+const REQUEST_WINDOW_BYTES: u32 = 128 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 
 /// What a relay is started with.
 #[derive(Clone, Debug)]
@@ -55,8 +59,6 @@ pub struct Tuning {
     pub ping_seconds: u64,
     /// A stream on which nothing came for this long is closed, in seconds.
     pub silence_seconds: u64,
-    /// A request whose body stood still for this long is given up, in seconds.
-    pub body_silence_seconds: u64,
     /// How often who may do what.
     pub limits: Limits,
 }
@@ -67,7 +69,6 @@ impl Default for Tuning {
             token_seconds: protocol::limits::TOKEN_SECONDS,
             ping_seconds: 20,
             silence_seconds: 50,
-            body_silence_seconds: 30,
             limits: Limits::default(),
         }
     }
@@ -113,13 +114,14 @@ impl Relay {
         let (stopping, is_stopping) = watch::channel(false);
         let (streams, ended) = mpsc::channel(1);
         let server = Serving {
-            patience: Duration::from_secs(tuning.limits.head_seconds),
-            places: tuning.limits.connections,
+            limits: tuning.limits.clone(),
             tls,
         };
         let app = App::new(http::Parts {
             name: config.name,
             doors: Doors::new(&tuning.limits),
+            device_bodies: Bodies::new(tuning.limits.device_bodies),
+            stranger_bodies: Bodies::new(tuning.limits.stranger_bodies),
             tuning,
             storage,
             blobs,
@@ -269,8 +271,7 @@ fn lock(data: &Path) -> Result<File, RelayError> {
 
 /// How connections are let in and served.
 struct Serving {
-    patience: Duration,
-    places: usize,
+    limits: Limits,
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
@@ -283,23 +284,24 @@ impl Serving {
     ) -> Result<JoinHandle<std::io::Result<()>>, RelayError> {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let mut server = axum_server::from_tcp(listener)?.handle(handle);
+        let patience = Duration::from_secs(self.limits.head_seconds);
         let builder = server.http_builder();
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.patience);
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(patience);
         builder
             .http2()
             .timer(TokioTimer::new())
-            .keep_alive_interval(self.patience)
-            .keep_alive_timeout(self.patience);
-        let (places, patience) = (self.places, self.patience);
+            .max_concurrent_streams(self.limits.connection_requests)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .initial_stream_window_size(REQUEST_WINDOW_BYTES)
+            .keep_alive_interval(patience)
+            .keep_alive_timeout(patience);
+        let limits = &self.limits;
         Ok(if let Some(config) = self.tls {
             let tls = RustlsAcceptor::new(RustlsConfig::from_config(config)).handshake_timeout(patience);
-            tokio::spawn(server.acceptor(Entrance::new(tls, places, patience)).serve(service))
+            tokio::spawn(server.acceptor(Entrance::new(tls, limits)).serve(service))
         } else {
             let plain = DefaultAcceptor::new();
-            tokio::spawn(server.acceptor(Entrance::new(plain, places, patience)).serve(service))
+            tokio::spawn(server.acceptor(Entrance::new(plain, limits)).serve(service))
         })
     }
 }

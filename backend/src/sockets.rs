@@ -1,18 +1,21 @@
 //! Who is let in at the socket: so many at once, and nobody who keeps one open without saying what for.
 //! What is read there is hyper's; the requests are in [`crate::http`].
 
+use std::collections::HashMap;
 use std::future::{self, Future};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::idle::{Counted, Requests};
+use crate::limits::{Limits, network};
 
 /// Bytes by which hyper knows HTTP/1 from HTTP/2: it waits for them without end.
 const OPENING: usize = 24;
@@ -21,26 +24,30 @@ const OPENING: usize = 24;
 #[derive(Clone, Debug)]
 pub(crate) struct Entrance<A> {
     inner: A,
-    places: Arc<Semaphore>,
-    is_full: Arc<AtomicBool>,
+    places: Arc<Places>,
     patience: Duration,
+    idle: Duration,
 }
 
 impl<A> Entrance<A> {
-    /// So many `places`, and `patience` with each until it has said what it wants.
-    pub(crate) fn new(inner: A, places: usize, patience: Duration) -> Self {
+    /// Within `limits`: so many places, and so much patience with each.
+    pub(crate) fn new(inner: A, limits: &Limits) -> Self {
         Self {
             inner,
-            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
-            is_full: Arc::default(),
-            patience,
+            places: Arc::new(Places {
+                most: limits.connections,
+                most_of_network: limits.network_connections,
+                taken: Mutex::default(),
+            }),
+            patience: Duration::from_secs(limits.head_seconds),
+            idle: Duration::from_secs(limits.idle_seconds),
         }
     }
 }
 
-impl<A, I, S> Accept<I, S> for Entrance<A>
+impl<A, S> Accept<TcpStream, S> for Entrance<A>
 where
-    A: Accept<I, S>,
+    A: Accept<TcpStream, Counted<S>>,
     A::Future: Send + 'static,
     A::Stream: Send + 'static,
     A::Service: Send + 'static,
@@ -49,16 +56,22 @@ where
     type Service = A::Service;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
-    fn accept(&self, stream: I, service: S) -> Self::Future {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            if !self.is_full.swap(true, Ordering::Relaxed) {
-                tracing::warn!("every place is taken: more connections are closed as they come");
-            }
-            return Box::pin(future::ready(Err(io::ErrorKind::ConnectionRefused.into())));
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let place = stream.peer_addr().and_then(|peer| {
+            let place = Arc::clone(&self.places).take(network(peer.ip()));
+            place.ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
+        });
+        let place = match place {
+            Ok(place) => place,
+            Err(error) => return Box::pin(future::ready(Err(error))),
         };
-        self.is_full.store(false, Ordering::Relaxed);
-        let entering = self.inner.accept(stream, service);
-        let patience = self.patience;
+        let requests = Requests::new();
+        let counted = Counted {
+            inner: service,
+            requests: Arc::clone(&requests),
+        };
+        let entering = self.inner.accept(stream, counted);
+        let (patience, idle) = (self.patience, self.idle);
         Box::pin(async move {
             let (stream, service) = entering.await?;
             let admitted = Admitted {
@@ -67,10 +80,71 @@ where
                     missing: OPENING,
                     end: Box::pin(sleep(patience)),
                 }),
+                idle,
+                idle_end: Box::pin(sleep(idle)),
+                requests,
                 _place: place,
             };
             Ok((admitted, service))
         })
+    }
+}
+
+/// The places for connections.
+#[derive(Debug)]
+struct Places {
+    most: usize,
+    most_of_network: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    networks: HashMap<[u8; 8], usize>,
+    is_full: bool,
+}
+
+impl Places {
+    /// A place for a connection from `network`; none when it or the relay has as many as it may.
+    fn take(self: Arc<Self>, network: [u8; 8]) -> Option<Place> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.all >= self.most {
+            if !taken.is_full {
+                tracing::warn!("every place is taken: more connections are closed as they come");
+            }
+            taken.is_full = true;
+            return None;
+        }
+        taken.is_full = false;
+        let of_network = taken.networks.get(&network).copied().unwrap_or_default();
+        if of_network >= self.most_of_network {
+            return None;
+        }
+        taken.all = taken.all.saturating_add(1);
+        taken.networks.insert(network, of_network.saturating_add(1));
+        drop(taken);
+        Some(Place { places: self, network })
+    }
+}
+
+/// A connection's place, until it is dropped.
+#[derive(Debug)]
+struct Place {
+    places: Arc<Places>,
+    network: [u8; 8],
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.all = taken.all.saturating_sub(1);
+        if let Some(of_network) = taken.networks.get_mut(&self.network) {
+            *of_network = of_network.saturating_sub(1);
+            if *of_network == 0 {
+                taken.networks.remove(&self.network);
+            }
+        }
     }
 }
 
@@ -79,7 +153,10 @@ where
 pub(crate) struct Admitted<I> {
     stream: I,
     opening: Option<Opening>,
-    _place: OwnedSemaphorePermit,
+    idle: Duration,
+    idle_end: Pin<Box<Sleep>>,
+    requests: Arc<Requests>,
+    _place: Place,
 }
 
 #[derive(Debug)]
@@ -102,7 +179,27 @@ impl<I: AsyncRead + Unpin> AsyncRead for Admitted<I> {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
+        if read.is_pending() {
+            ready!(self.poll_idle(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         read
+    }
+}
+
+impl<I> Admitted<I> {
+    /// Ready once there has been no request for too long.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.idle_end.as_mut().poll(cx));
+            let now = Instant::now();
+            let since = self.requests.idle_since().unwrap_or(now);
+            let end = since.checked_add(self.idle).unwrap_or(now);
+            if end <= now {
+                return Poll::Ready(());
+            }
+            self.idle_end.as_mut().reset(end);
+        }
     }
 }
 

@@ -11,10 +11,10 @@ use protocol::api::{
 };
 use protocol::identity::VerifiedAccount;
 use protocol::sign::{Purpose, Signature};
-use protocol::{Address, Code, FormatError, Timestamp};
+use protocol::{Address, Code, Digest, FormatError, Timestamp};
 
 use super::App;
-use super::extract::{Binary, BinaryAnswer, Caller, InPath, Json};
+use super::extract::{Binary, BinaryAnswer, Caller, Enrolling, InPath, Json, Knocking, LookingUp, Stranger};
 use super::refusal::Refusal;
 use crate::crash::crash_point;
 use crate::limits::network;
@@ -34,13 +34,11 @@ pub(super) async fn server(State(app): State<App>) -> axum::Json<ServerInfo> {
 pub(super) async fn enrol(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Binary<Enrolment>,
+    _: Stranger<Enrolling>,
+    Binary { value, digest, .. }: Binary<Enrolment>,
 ) -> Result<axum::Json<Enrolled>, Refusal> {
-    if !app.doors().enrolments.take(&network(peer.ip()), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
     let now = Timestamp::now();
-    let verified = verify(request)?;
+    let verified = verify(value, digest)?;
     let device = verified.device.id;
     let address = verified.account.address().clone();
     let (repeated, digest) = (address.clone(), verified.digest);
@@ -90,12 +88,9 @@ pub(super) async fn enrol(
 /// `GET /v1/identities/{address}`: what a phone needs to take an account over, or to know that it was taken over.
 pub(super) async fn identity(
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    _: Stranger<LookingUp>,
     InPath(address): InPath<String>,
 ) -> Result<BinaryAnswer<KeysAnswer>, Refusal> {
-    if !app.doors().identities.take(&network(peer.ip()), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
     let address: Address = address
         .parse()
         .map_err(|_| Refusal::new(Code::NotFound, "not an address"))?;
@@ -142,6 +137,7 @@ pub(super) async fn publish_list(
 pub(super) async fn challenge(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    _: Stranger<Knocking>,
     Json(request): Json<ChallengeRequest>,
 ) -> Result<axum::Json<ChallengeAnswer>, Refusal> {
     let device = request.device;
@@ -169,6 +165,7 @@ pub(super) async fn challenge(
 /// `POST /v1/tokens`.
 pub(super) async fn token(
     State(app): State<App>,
+    _: Stranger<Knocking>,
     Json(request): Json<TokenRequest>,
 ) -> Result<axum::Json<TokenAnswer>, Refusal> {
     let malformed = |what: &'static str| Refusal::new(Code::Malformed, what);
@@ -204,8 +201,7 @@ pub(super) async fn token(
 }
 
 /// Checks every signature of an enrolment, and that it is one device's first.
-fn verify(request: Binary<Enrolment>) -> Result<VerifiedEnrolment, Refusal> {
-    let Binary { value, digest } = request;
+fn verify(value: Enrolment, digest: Digest) -> Result<VerifiedEnrolment, Refusal> {
     let refused = |error: FormatError| Refusal::new(Code::SignatureRefused, error.to_string());
     let account = VerifiedAccount::verify(&value.identity, &value.list).map_err(refused)?;
     let [device] = account.devices() else {

@@ -31,7 +31,7 @@ pub(super) async fn put(
     State(app): State<App>,
     Caller(caller): Caller,
     InPath((archive, number)): InPath<(ArchiveId, u64)>,
-    Sealed(bytes): Sealed<{ limits::ARCHIVE_PART_BYTES }>,
+    Sealed { bytes, .. }: Sealed<{ limits::ARCHIVE_PART_BYTES }>,
 ) -> Result<StatusCode, Refusal> {
     throttle(&app, &caller)?;
     if bytes.is_empty() {

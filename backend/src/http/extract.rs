@@ -1,24 +1,25 @@
 //! What handlers take from a request. Sizes are checked before memory is spent, and the token before the body is read.
 
+use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use protocol::cbor::{self, Format};
-use protocol::{Code, Digest, Timestamp, api, limits};
+use protocol::{Code, DeviceId, Digest, Timestamp, api, limits};
 use serde::de::DeserializeOwned;
 
 use super::App;
 use super::refusal::Refusal;
+use crate::bodies::HeldBody;
+use crate::limits::{Buckets, Doors, network};
 use crate::tokens::Bearer;
-
-/// How long a client may take over a body: the largest one over a bad mobile line, with some to spare.
-const BODY: Duration = Duration::from_mins(15);
 
 /// The device whose token came with the request.
 pub(super) struct Caller(pub(super) Arc<Bearer>);
@@ -36,9 +37,66 @@ impl FromRequestParts<App> for Caller {
             .map(|(_, token)| token.trim());
         token
             .and_then(|token| app.tokens().bearer(token, Timestamp::now()))
-            .map(Self)
+            .map(|bearer| {
+                parts.extensions.insert(Sender::Device(bearer.device));
+                Self(bearer)
+            })
             .ok_or_else(|| Refusal::new(Code::TokenRefused, ""))
     }
+}
+
+/// Who needs no token, from a network address that has not asked too often for what `D` is the door to.
+pub(super) struct Stranger<D>(PhantomData<D>);
+
+/// What can be asked for without a token.
+pub(super) trait Door {
+    fn buckets(doors: &Doors) -> &Buckets;
+}
+
+/// An enrolment.
+pub(super) struct Enrolling;
+/// What is known of an address, or said in a channel.
+pub(super) struct LookingUp;
+/// A challenge or a token.
+pub(super) struct Knocking;
+
+impl Door for Enrolling {
+    fn buckets(doors: &Doors) -> &Buckets {
+        &doors.enrolments
+    }
+}
+
+impl Door for LookingUp {
+    fn buckets(doors: &Doors) -> &Buckets {
+        &doors.identities
+    }
+}
+
+impl Door for Knocking {
+    fn buckets(doors: &Doors) -> &Buckets {
+        &doors.knocks
+    }
+}
+
+impl<D: Door> FromRequestParts<App> for Stranger<D> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let network = peer.map_or([0; 8], |ConnectInfo(peer)| network(peer.ip()));
+        if !D::buckets(app.doors()).take(&network, 1) {
+            return Err(Refusal::new(Code::Throttled, ""));
+        }
+        parts.extensions.insert(Sender::Stranger(network));
+        Ok(Self(PhantomData))
+    }
+}
+
+/// Whose body it is: what lets a request in says so, and without it none is read.
+#[derive(Clone, Copy)]
+enum Sender {
+    Device(DeviceId),
+    Stranger([u8; 8]),
 }
 
 /// A body in JSON.
@@ -48,7 +106,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        let body = read(app, request, limits::JSON_BYTES).await?;
+        // What is made of it is small: it needs no room any longer.
+        let (body, _held) = read(app, request, limits::JSON_BYTES).await?;
         serde_json::from_slice(&body)
             .map(Self)
             .map_err(|error| Refusal::new(Code::Malformed, json_detail(&error)))
@@ -60,28 +119,34 @@ pub(super) struct Binary<T> {
     pub(super) value: T,
     /// SHA-256 over the body as it came.
     pub(super) digest: Digest,
+    _held: HeldBody,
 }
 
 impl<T: Format> FromRequest<App> for Binary<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        let body = read(app, request, T::LIMIT).await?;
+        let (body, held) = read(app, request, T::LIMIT).await?;
         Ok(Self {
             value: cbor::decode(&body)?,
             digest: Digest::of(&[&body]),
+            _held: held,
         })
     }
 }
 
 /// A body of sealed bytes, `LIMIT` of them at most.
-pub(super) struct Sealed<const LIMIT: usize>(pub(super) Bytes);
+pub(super) struct Sealed<const LIMIT: usize> {
+    pub(super) bytes: Bytes,
+    _held: HeldBody,
+}
 
 impl<const LIMIT: usize> FromRequest<App> for Sealed<LIMIT> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        read(app, request, LIMIT).await.map(Self)
+        let (bytes, held) = read(app, request, LIMIT).await?;
+        Ok(Self { bytes, _held: held })
     }
 }
 
@@ -121,7 +186,8 @@ impl<T: Format> IntoResponse for BinaryAnswer<T> {
     }
 }
 
-async fn read(app: &App, request: Request, limit: usize) -> Result<Bytes, Refusal> {
+/// The whole body, and the room that it takes.
+async fn read(app: &App, request: Request, limit: usize) -> Result<(Bytes, HeldBody), Refusal> {
     let too_large = || Refusal::new(Code::TooLarge, format!("at most {limit} bytes are taken here"));
     let announced = request
         .headers()
@@ -130,37 +196,49 @@ async fn read(app: &App, request: Request, limit: usize) -> Result<Bytes, Refusa
     if announced.is_some_and(|announced| announced > limit) {
         return Err(too_large());
     }
-    let silence = Duration::from_secs(app.tuning().body_silence_seconds);
-    let reading = collect(request.into_body(), limit, silence);
-    match tokio::time::timeout(BODY, reading).await {
-        Ok(Ok(Some(body))) => Ok(body),
-        Ok(Ok(None)) => Err(too_large()),
+    let limits = &app.tuning().limits;
+    let (mut held, seconds) = match request.extensions().get() {
+        Some(Sender::Device(device)) => (app.device_bodies().begin(device.as_bytes()), limits.body_seconds),
+        Some(Sender::Stranger(network)) => (app.stranger_bodies().begin(network), limits.stranger_body_seconds),
+        None => return Err(Refusal::new(Code::TokenRefused, "")),
+    };
+    let silence = Duration::from_secs(limits.body_silence_seconds);
+    let reading = collect(request.into_body(), limit, silence, &mut held);
+    match tokio::time::timeout(Duration::from_secs(seconds), reading).await {
+        Ok(Ok(body)) => Ok((body, held)),
+        Ok(Err(Cut::TooLarge)) => Err(too_large()),
+        Ok(Err(Cut::NoRoom(code))) => Err(Refusal::new(code, "too much of other requests is on its way")),
         // The line's fault: the same request may be tried again.
-        Ok(Err(Interrupted)) | Err(_) => Err(Refusal::new(
+        Ok(Err(Cut::Interrupted)) | Err(_) => Err(Refusal::new(
             Code::TemporarilyUnavailable,
             "the body was cut short or stood still",
         )),
     }
 }
 
-/// The body did not come whole.
-struct Interrupted;
+/// Why a body did not come whole.
+enum Cut {
+    Interrupted,
+    NoRoom(Code),
+    TooLarge,
+}
 
-/// The whole body; `None` when it passes the limit. Memory is spent on what has come, not on what is announced.
-async fn collect(body: Body, limit: usize, silence: Duration) -> Result<Option<Bytes>, Interrupted> {
+/// The whole body. Memory is spent on what has come, not on what is announced.
+async fn collect(body: Body, limit: usize, silence: Duration, held: &mut HeldBody) -> Result<Bytes, Cut> {
     let mut chunks = body.into_data_stream();
     let mut whole = Vec::new();
     loop {
         let chunk = tokio::time::timeout(silence, chunks.next())
             .await
-            .map_err(|_| Interrupted)?;
+            .map_err(|_| Cut::Interrupted)?;
         let Some(chunk) = chunk else {
-            return Ok(Some(whole.into()));
+            return Ok(whole.into());
         };
-        let chunk = chunk.map_err(|_| Interrupted)?;
+        let chunk = chunk.map_err(|_| Cut::Interrupted)?;
         if whole.len().saturating_add(chunk.len()) > limit {
-            return Ok(None);
+            return Err(Cut::TooLarge);
         }
+        held.grow(chunk.len()).map_err(Cut::NoRoom)?;
         whole.extend_from_slice(&chunk);
     }
 }

@@ -1,18 +1,16 @@
 //! Channels by which a new device and the main one find each other: sealed bytes, in memory for a quarter of an hour.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use protocol::{Code, MessageId, Timestamp, api, limits};
 
 use super::App;
-use super::extract::Sealed;
+use super::extract::{LookingUp, Sealed, Stranger};
 use super::refusal::Refusal;
-use crate::limits::network;
 
 /// Messages held at once; beyond it the old ones go first, then the request is refused.
 const HELD: usize = 1_000;
@@ -31,14 +29,11 @@ pub(crate) struct Channels(Mutex<HashMap<(MessageId, What), (Bytes, Timestamp)>>
 /// `PUT /v1/links/{channel}/{hello|answer}`.
 pub(super) async fn put(
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path((channel, what)): Path<(String, String)>,
-    Sealed(bytes): Sealed<{ limits::LINK_BYTES }>,
+    _: Stranger<LookingUp>,
+    Sealed { bytes, .. }: Sealed<{ limits::LINK_BYTES }>,
 ) -> Result<StatusCode, Refusal> {
     let place = parse(&channel, &what)?;
-    if !app.doors().identities.take(&network(peer.ip()), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
     let now = Timestamp::now();
     let mut held = app.channels().0.lock().unwrap_or_else(PoisonError::into_inner);
     held.retain(|_, (_, until)| *until > now);

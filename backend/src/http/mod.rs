@@ -23,6 +23,7 @@ use protocol::api::path;
 use tokio::sync::{mpsc, watch};
 
 use crate::blobs::Blobs;
+use crate::bodies::Bodies;
 use crate::bus::Bus;
 use crate::limits::Doors;
 use crate::relay::Tuning;
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) tuning: Tuning,
     pub(crate) doors: Doors,
+    pub(crate) device_bodies: Arc<Bodies>,
+    pub(crate) stranger_bodies: Arc<Bodies>,
     pub(crate) storage: Storage,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) bus: Arc<Bus>,
@@ -79,6 +82,14 @@ impl App {
 
     fn doors(&self) -> &Doors {
         &self.0.doors
+    }
+
+    fn device_bodies(&self) -> &Arc<Bodies> {
+        &self.0.device_bodies
+    }
+
+    fn stranger_bodies(&self) -> &Arc<Bodies> {
+        &self.0.stranger_bodies
     }
 
     fn bus(&self) -> &Bus {

@@ -160,11 +160,9 @@ async fn who_asks_too_much_is_told_to_wait() {
 
 #[tokio::test]
 async fn a_body_that_comes_slowly_is_taken_and_one_that_stands_still_may_be_sent_again() {
-    let relay = TestRelay::start_tuned(backend::Tuning {
-        body_silence_seconds: 3,
-        ..backend::Tuning::default()
-    })
-    .await;
+    let mut tuning = backend::Tuning::default();
+    tuning.limits.body_silence_seconds = 3;
+    let relay = TestRelay::start_tuned(tuning).await;
     let (lea, _paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
     let sealed = cbor::encode(&relay.seal(&lea, &[PAUL], &vec![b'x'; 30_000]).await);
     for (parts, pause_ms, status) in [(8, 500, "200"), (1, 0, "503")] {

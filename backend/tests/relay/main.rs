@@ -11,6 +11,7 @@
 mod activation;
 mod archives;
 mod blobs;
+mod crowds;
 mod directory;
 mod doors;
 mod journey;

@@ -38,6 +38,7 @@ fn its_limits_are_those_of_the_code() {
         enrolments,
         identities,
         archives,
+        knocks,
         challenges,
         tokens,
         keys,
@@ -46,11 +47,19 @@ fn its_limits_are_those_of_the_code() {
         uploads,
         directory,
         connections,
+        network_connections,
+        connection_requests,
         head_seconds,
+        idle_seconds,
+        body_silence_seconds,
+        body_seconds,
+        stranger_body_seconds,
+        device_bodies,
+        stranger_bodies,
     } = Limits::default();
     for limit in [
-        activation, guesses, enrolments, identities, archives, challenges, tokens, keys, deposits, rewraps, uploads,
-        directory,
+        activation, guesses, enrolments, identities, archives, knocks, challenges, tokens, keys, deposits, rewraps,
+        uploads, directory,
     ] {
         let failing = match limit.failing {
             Failing::Closed => "closed",
@@ -65,6 +74,18 @@ fn its_limits_are_those_of_the_code() {
     let plain = page.replace(',', "");
     for (what, size) in [
         ("connections at once", connections),
+        ("connections at once from one network address", network_connections),
+        (
+            "requests at once on one connection of HTTP/2",
+            usize::try_from(connection_requests).unwrap(),
+        ),
+        ("bodies of one device on their way", device_bodies.share_bytes),
+        ("bodies of all devices on their way", device_bodies.bytes),
+        (
+            "bodies without a token on their way from one network address",
+            stranger_bodies.share_bytes,
+        ),
+        ("bodies without a token on their way", stranger_bodies.bytes),
         ("a mail's content", limits::MAIL_BYTES),
         ("a payload", limits::PAYLOAD_BYTES),
         ("a deposit", limits::DEPOSIT_BYTES),
@@ -85,6 +106,10 @@ fn its_limits_are_those_of_the_code() {
     assert!(plain.contains(&format!("good for {} s and for this relay", limits::TOKEN_SECONDS)));
     assert!(plain.contains(&format!("at most {} s and is then", limits::POLL_SECONDS)));
     assert!(plain.contains(&format!("within {head_seconds} s")));
+    assert!(plain.contains(&format!("without a request for {idle_seconds} s")));
+    assert!(plain.contains(&format!("stood still for {body_silence_seconds} s")));
+    let took = format!("took longer than {body_seconds} s without a token {stranger_body_seconds} s");
+    assert!(plain.contains(&took));
     let tuning = backend::Tuning::default();
     let silence = format!(
         "pings every {} s; a stream on which nothing came for {} s",
