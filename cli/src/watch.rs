@@ -19,8 +19,9 @@ use crate::stop::Ending;
 
 /// How many arrivals of one moment are told by name.
 const ARRIVALS: u32 = 200;
-/// How long after a full disk or a missing folder dropping is tried again.
-const DROP_AGAIN: Duration = Duration::from_secs(30);
+/// How often the store is looked at without news of the relay: another process may have taken something in, and a folder
+/// that was gone may be back.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Synced {
@@ -132,17 +133,12 @@ pub(crate) async fn watch(asked: Watch, screen: Screen) -> Result<(), Failure> {
         tokio::select! {
             () = &mut ending => return Ok(()),
             ended = &mut watching => return Ok(ended?),
-            Some(()) = newly.recv() => {
-                told = tell_arrivals(&session, told, screen)?;
-                if let Some(dropping) = &mut dropping {
-                    dropping.go_on(&session, screen)?;
-                }
-            }
-            () = tokio::time::sleep(DROP_AGAIN), if dropping.as_ref().is_some_and(|dropping| dropping.failed) => {
-                if let Some(dropping) = &mut dropping {
-                    dropping.go_on(&session, screen)?;
-                }
-            }
+            Some(()) = newly.recv() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        told = tell_arrivals(&session, told, screen)?;
+        if let Some(dropping) = &mut dropping {
+            dropping.go_on(&session, screen)?;
         }
     }
 }

@@ -1,9 +1,11 @@
-//! `watch --export` killed −9, again and again: each document is dropped once, whole.
+//! `watch --export` killed −9, again and again, or beside another process: each document is dropped once, whole.
 
 use std::collections::HashMap;
 use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::scene::{GP, NURSE, Running, Scene, answer, dropped, result, until};
 
@@ -57,4 +59,24 @@ fn each_document_is_dropped_once_however_often_the_process_is_killed() {
         assert_eq!(taken.get(&result(number)), Some(&1), "document {number}");
     }
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "nothing unfinished is left");
+}
+
+#[test]
+fn what_another_process_took_in_is_dropped_without_waiting_for_the_next_arrival() {
+    let scene = Scene::enrolled();
+    let folder = scene.path("practice");
+    fs::create_dir(&folder).unwrap();
+    let mut watch = scene.on(GP, &["watch", "--json", "--export"]);
+    watch.arg(&folder);
+    let watching = Running::start(watch);
+    // While it stands still, another process takes the document in and acknowledges it.
+    let pid = Pid::from_child(&watching.child);
+    kill_process(pid, Signal::STOP).unwrap();
+    let file = scene.file("result.hpr", &result(1));
+    answer(&mut scene.on(NURSE, &["mail", "send", "--to", GP, "--hprim", &file]));
+    assert_eq!(answer(&mut scene.on(GP, &["sync"]))["received"], 1);
+    kill_process(pid, Signal::CONT).unwrap();
+    until("the document is dropped", || dropped(&folder).len() == 1);
+    assert_eq!(fs::read(&dropped(&folder)[0]).unwrap(), result(1));
+    assert!(watching.end().success());
 }

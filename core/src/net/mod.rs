@@ -309,7 +309,7 @@ impl Relay {
         let bytes = BASE64
             .decode(answer.challenge.as_bytes())
             .map_err(|_| NetworkError::AnswerUnreadable)?;
-        let challenge: Challenge = cbor::decode(&bytes)?;
+        let challenge: Challenge = decoded(&bytes)?;
         if challenge.server != account.server || challenge.device != account.device {
             return Err(ServerError::Renamed.into());
         }
@@ -388,8 +388,12 @@ async fn json<T: DeserializeOwned>(answer: Response) -> Result<T, Error> {
 }
 
 async fn binary<T: Format>(answer: Response) -> Result<T, Error> {
-    let body = bytes(answer, T::LIMIT).await?;
-    Ok(cbor::decode(&body)?)
+    decoded(&bytes(answer, T::LIMIT).await?)
+}
+
+/// What is not of the form that was asked for may be somebody else's answer: another attempt may get the relay's.
+fn decoded<T: Format>(bytes: &[u8]) -> Result<T, Error> {
+    cbor::decode(bytes).map_err(|_| NetworkError::AnswerUnreadable.into())
 }
 
 /// The body of an answer, refused as soon as it passes `limit`.

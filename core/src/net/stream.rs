@@ -111,7 +111,7 @@ impl Stream {
                         _ => return Err(NetworkError::LineDead.into()),
                     }
                 }
-                Ok(Some(Ok(Message::Binary(page)))) => return Ok(cbor::decode(&page)?),
+                Ok(Some(Ok(Message::Binary(page)))) => return super::decoded(&page),
                 Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => return Err(NetworkError::ConnectionLost.into()),
                 Ok(Some(Ok(_))) => pinged = false,
             }

@@ -68,35 +68,40 @@ impl Session {
     ///
     /// [`Error::NotEnrolled`]; [`Error::Network`] or [`Error::Relay`] when it could not be finished: what was done is kept.
     pub async fn sync(&self) -> Result<SyncReport, Error> {
+        let mut report = SyncReport::default();
+        self.sync_into(&mut report).await?;
+        Ok(report)
+    }
+
+    /// As [`Session::sync`]; `report` holds what was done also when it could not be finished.
+    async fn sync_into(&self, report: &mut SyncReport) -> Result<(), Error> {
         let _alone = self.syncing.lock().await;
         let account = self.read(Account::load)?;
         // Many steps make a large future, which whoever syncs would carry along.
-        let outcome = Box::pin(self.exchange()).await;
+        let outcome = Box::pin(self.exchange(report)).await;
         self.heed_removal(&account, outcome).await
     }
 
-    async fn exchange(&self) -> Result<SyncReport, Error> {
-        let mut report = SyncReport::default();
+    async fn exchange(&self, report: &mut SyncReport) -> Result<(), Error> {
         self.publish_lists(&self.read(Account::load)?).await?;
         let account = &self.read(Account::load)?;
         self.answer_links(account).await?;
         // What one row of the outbox could not do keeps nothing from coming in.
-        let pushed = match self.push(account, &mut report).await {
+        let pushed = match self.push(account, report).await {
             Err(error @ Error::Network(reason)) if !reason.is_line_down() => Err(error),
             Err(error) => return Err(error),
             Ok(()) => Ok(()),
         };
         // Before anything comes in: what the backup holds arrived already.
         report.restored = self.take_in_backup(account).await?;
-        self.pull(account, &mut report).await?;
-        self.reopen(account, &mut report).await?;
+        self.pull(account, report).await?;
+        self.reopen(account, report).await?;
         self.write_histories(account).await?;
-        self.answer_and_ask(account, &mut report).await?;
+        self.answer_and_ask(account, report).await?;
         self.replenish_prekeys(account).await?;
         self.write_backup(account).await?;
         self.empty_log()?;
-        pushed?;
-        Ok(report)
+        pushed
     }
 
     /// A batch of work is over: what it deleted leaves the log. A reader that still needs the log leaves that to the next batch.

@@ -49,9 +49,8 @@ impl Session {
         polls_left: &mut u32,
         pauses: &mut backon::ExponentialBackoff,
     ) -> Result<(), Error> {
-        let report = self.sync().await?;
+        self.sync_and_tell(on_news).await?;
         *pauses = self::pauses(LONGEST_PAUSE);
-        tell(on_news, &report);
         if *polls_left > 0 {
             *polls_left = polls_left.saturating_sub(1);
             return self.poll(on_news).await;
@@ -77,21 +76,20 @@ impl Session {
         on_news: &mut (impl FnMut(&SyncReport) + Send),
     ) -> Result<(), Error> {
         loop {
-            let mut report = SyncReport::default();
             tokio::select! {
                 page = stream.page() => {
                     let page = page?;
+                    let mut report = SyncReport::default();
                     let alone = self.syncing.lock().await;
                     let cursor = self.take_in(account, &page, &mut report).await?;
+                    // What is stored is news, whatever becomes of the line.
+                    tell(on_news, &report);
                     stream.acknowledge(cursor).await?;
                     self.empty_log()?;
                     drop(alone);
                 }
-                () = self.work_is_due() => {
-                    report = self.sync().await?;
-                }
+                () = self.work_is_due() => self.sync_and_tell(on_news).await?,
             }
-            tell(on_news, &report);
         }
     }
 
@@ -105,9 +103,15 @@ impl Session {
             }
             () = self.work_is_due() => {}
         }
-        let report = self.sync().await?;
+        self.sync_and_tell(on_news).await
+    }
+
+    /// Syncs, and tells what was done also when it could not be finished.
+    async fn sync_and_tell(&self, on_news: &mut (impl FnMut(&SyncReport) + Send)) -> Result<(), Error> {
+        let mut report = SyncReport::default();
+        let outcome = self.sync_into(&mut report).await;
         tell(on_news, &report);
-        Ok(())
+        outcome
     }
 
     /// Ends when something waits to be sent, or the backup lacks something; a store that cannot be read is left for the sync

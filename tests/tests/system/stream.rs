@@ -5,6 +5,7 @@ use std::time::Duration;
 use backend::Tuning;
 use pli_core::keystore::KeyPlace;
 use pli_core::{Config, Patience, Session};
+use pli_tests::line::Fault;
 use pli_tests::place::{GP, NURSE, Place, address, draft, inbox, state};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
@@ -100,6 +101,40 @@ async fn a_token_that_ends_in_mid_stream_is_replaced() {
     })
     .await;
     assert_eq!(inbox(&gp), ["Après le jeton"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_is_told_although_its_acknowledgement_is_lost() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    place.line.fail_next("/v1/acknowledgements", Fault::RequestLost);
+    watching(&gp, async |mut arrivals| {
+        nurse.send(&draft(&[GP], "Une fois")).unwrap();
+        nurse.sync().await.unwrap();
+        arrival(&mut arrivals).await;
+    })
+    .await;
+    assert!(place.line.has_failed(), "nothing was acknowledged");
+    assert_eq!(inbox(&gp), ["Une fois"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_nobody_can_read_does_not_end_the_watch() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    watching(&gp, async |mut arrivals| {
+        place.line.edit("/v1/sequence", |_| b"\xffnot a page".to_vec());
+        let asked = place.line.count("/v1/sequence");
+        nurse.send(&draft(&[GP], "Une fois")).unwrap();
+        nurse.sync().await.unwrap();
+        while place.line.count("/v1/sequence") < asked + 2 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        place.line.honest();
+        arrival(&mut arrivals).await;
+    })
+    .await;
+    assert_eq!(inbox(&gp), ["Une fois"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
