@@ -12,7 +12,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use protocol::ids::Digest;
+use protocol::ids::{Digest, MessageId};
 
 use crate::failure::Failure;
 use crate::files::{create_private, sync_folder};
@@ -25,17 +25,19 @@ const DROPPED_MODE: u32 = 0o640;
 pub(crate) trait Documents {
     /// Received documents that are not recorded as exported, oldest first.
     fn waiting(&self) -> Result<Vec<Waiting>, Failure>;
-    /// The document's bytes.
-    fn bytes(&self, number: i64) -> Result<Vec<u8>, Failure>;
-    /// Records the document as exported, durably.
-    fn record(&self, number: i64, file: &str) -> Result<(), Failure>;
+    /// The bytes of the document with this number; none if there is none any more.
+    fn bytes(&self, number: i64) -> Result<Option<Vec<u8>>, Failure>;
+    /// Records the document as exported, durably; whether it is still there, and no other under its number.
+    fn record(&self, document: &Waiting) -> Result<bool, Failure>;
 }
 
 /// A document that waits to be dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
-    /// The message's number in this phone's store.
+    /// The message's number in this phone's store; after its deletion it may become another's.
     pub(crate) number: i64,
+    /// The message's id.
+    pub(crate) id: MessageId,
     /// The file's name: the same for the same message, different for any other.
     pub(crate) file: String,
 }
@@ -80,12 +82,17 @@ impl DropFolder {
         let waiting = documents.waiting()?;
         self.finish(&waiting, dropped).map_err(|error| self.unwritable(error))?;
         for document in waiting {
-            let bytes = documents.bytes(document.number)?;
+            let Some(bytes) = documents.bytes(document.number)? else {
+                continue;
+            };
             self.write_part(&document.file, &bytes)
                 .map_err(|error| self.unwritable(error))?;
-            documents.record(document.number, &document.file)?;
-            self.release(&document.file).map_err(|error| self.unwritable(error))?;
-            dropped.push(document.file);
+            if documents.record(&document)? {
+                self.release(&document.file).map_err(|error| self.unwritable(error))?;
+                dropped.push(document.file);
+            } else {
+                fs::remove_file(self.part(&document.file)).map_err(|error| self.unwritable(error))?;
+            }
         }
         Ok(())
     }
@@ -190,6 +197,10 @@ mod tests {
         BeforeRecord,
     }
 
+    fn id(number: i64) -> MessageId {
+        MessageId::from_bytes([u8::try_from(number).unwrap(); 16])
+    }
+
     impl Shelf {
         fn with(documents: &[(&str, &[u8])], dies: Option<Death>) -> Self {
             let documents = documents
@@ -199,6 +210,7 @@ mod tests {
                     (
                         Waiting {
                             number,
+                            id: id(number),
                             file: (*file).to_owned(),
                         },
                         bytes.to_vec(),
@@ -222,27 +234,40 @@ mod tests {
                 .collect())
         }
 
-        fn bytes(&self, number: i64) -> Result<Vec<u8>, Failure> {
+        fn bytes(&self, number: i64) -> Result<Option<Vec<u8>>, Failure> {
             let documents = self.documents.borrow();
-            Ok(documents
-                .iter()
-                .find(|(waiting, _)| waiting.number == number)
-                .unwrap()
-                .1
-                .clone())
+            let found = documents.iter().find(|(waiting, _)| waiting.number == number);
+            Ok(found.map(|(_, bytes)| bytes.clone()))
         }
 
-        fn record(&self, number: i64, _: &str) -> Result<(), Failure> {
+        fn record(&self, document: &Waiting) -> Result<bool, Failure> {
             if self.dies == Some(Death::BeforeRecord) {
                 return Err(Failure::Interrupted);
             }
-            self.documents
-                .borrow_mut()
-                .retain(|(waiting, _)| waiting.number != number);
+            let mut documents = self.documents.borrow_mut();
+            let before = documents.len();
+            documents.retain(|(waiting, _)| (waiting.number, waiting.id) != (document.number, document.id));
             if self.dies == Some(Death::AfterRecord) {
                 return Err(Failure::Interrupted);
             }
-            Ok(())
+            Ok(documents.len() < before)
+        }
+    }
+
+    /// What was listed before the one was deleted and the other stored under its number.
+    struct Listed<'a>(Vec<Waiting>, &'a Shelf);
+
+    impl Documents for Listed<'_> {
+        fn waiting(&self) -> Result<Vec<Waiting>, Failure> {
+            Ok(self.0.clone())
+        }
+
+        fn bytes(&self, number: i64) -> Result<Option<Vec<u8>>, Failure> {
+            self.1.bytes(number)
+        }
+
+        fn record(&self, document: &Waiting) -> Result<bool, Failure> {
+            self.1.record(document)
         }
     }
 
@@ -332,6 +357,21 @@ mod tests {
         assert_eq!(modes(), [0o640]);
         let group = |path: &Path| fs::metadata(path).unwrap().gid();
         assert_eq!(group(&folder.path().join("a.hpr")), group(folder.path()));
+    }
+
+    #[test]
+    fn a_number_that_is_another_documents_by_now_drops_and_records_neither() {
+        let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let deleted = Shelf::with(&[("a.hpr", b"alpha")], None);
+        let mut shelf = Shelf::with(&[("b.hpr", b"beta")], None);
+        shelf.documents.get_mut()[0].0.id = id(2);
+        let dropping = DropFolder::open(folder.path(), home.path(), "x").unwrap();
+        let mut dropped = Vec::new();
+        let listed_before = Listed(deleted.waiting().unwrap(), &shelf);
+        dropping.drop_all(&listed_before, &mut dropped).unwrap();
+        assert!(dropped.is_empty() && listed(folder.path()).is_empty());
+        assert_eq!(drop_all(&dropping, &shelf), ["b.hpr"]);
+        assert_eq!(fs::read(folder.path().join("b.hpr")).unwrap(), b"beta");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pli_core::{Folder, Session};
+use pli_core::{Error, Folder, Session};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -187,28 +187,36 @@ impl Documents for Session {
     fn waiting(&self) -> Result<Vec<Waiting>, Failure> {
         let mut waiting = Vec::new();
         for number in self.unexported()? {
-            let view = self.message(number)?;
+            let view = match self.message(number) {
+                // Deleted just now.
+                Err(Error::NoSuchMessage) => continue,
+                view => view?,
+            };
+            let summary = &view.summary;
             if view.is_hprim {
-                let summary = &view.summary;
                 let day = summary.dated_at.to_string();
                 waiting.push(Waiting {
                     number,
+                    id: summary.id,
                     file: file_name(&day, &summary.sender, summary.id.as_bytes()),
                 });
             } else {
                 // It holds no document and never will.
-                self.record_export(number, "")?;
+                self.record_export(number, summary.id, "")?;
             }
         }
         Ok(waiting)
     }
 
-    fn bytes(&self, number: i64) -> Result<Vec<u8>, Failure> {
-        Ok(self.export_hprim(number)?)
+    fn bytes(&self, number: i64) -> Result<Option<Vec<u8>>, Failure> {
+        match self.export_hprim(number) {
+            Err(Error::NoSuchMessage | Error::NotHprim) => Ok(None),
+            bytes => Ok(Some(bytes?)),
+        }
     }
 
-    fn record(&self, number: i64, file: &str) -> Result<(), Failure> {
-        Ok(self.record_export(number, file)?)
+    fn record(&self, document: &Waiting) -> Result<bool, Failure> {
+        Ok(self.record_export(document.number, document.id, &document.file)?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Out of Pli, into the practice's software: `.eml` and HPRIM, byte for byte as they arrived.
 
+use protocol::MessageId;
 use rusqlite::params;
 
 use super::list::{self, Direction};
@@ -45,18 +46,21 @@ impl Session {
         })
     }
 
-    /// Remembers that the mail was dropped into a folder as `file`; empty when it holds no document.
+    /// Remembers that the mail was dropped into a folder as `file`; empty when it holds no document. Whether it could be: a mail
+    /// that is deleted leaves its number to the next one.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
-    pub fn record_export(&self, number: i64, file: &str) -> Result<(), Error> {
+    pub fn record_export(&self, number: i64, id: MessageId, file: &str) -> Result<bool, Error> {
         self.write(|tx| {
-            tx.execute(
-                "INSERT OR REPLACE INTO exported (message, file, exported_at) VALUES (?1, ?2, ?3)",
-                params![number, file, Column(&clock::now())],
+            let recorded = tx.execute(
+                "INSERT INTO exported (message, file, exported_at)
+                 SELECT rowid, ?3, ?4 FROM message WHERE rowid = ?1 AND id = ?2
+                 ON CONFLICT (message) DO UPDATE SET file = excluded.file, exported_at = excluded.exported_at",
+                params![number, Column(&id), file, Column(&clock::now())],
             )?;
-            Ok(())
+            Ok(recorded > 0)
         })
     }
 }

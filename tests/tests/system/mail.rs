@@ -172,3 +172,27 @@ async fn three_people_answer_each_other() {
     assert_eq!(inbox(&nurse), ["Re: Œdème"]);
     assert_eq!(inbox(&gp), ["Œdème"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_export_of_a_deleted_mail_is_not_the_export_of_the_next_one_with_its_number() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let mut received = Vec::new();
+    for subject in ["Effacé", "Suivant"] {
+        nurse.send(&draft(&[GP], subject)).unwrap();
+        nurse.sync().await.unwrap();
+        gp.sync().await.unwrap();
+        let mail = gp.list(Folder::Inbox, None, 1).unwrap().remove(0);
+        assert_eq!((mail.subject.as_str(), gp.unexported().unwrap()), (subject, vec![mail.number]));
+        if subject == "Effacé" {
+            assert!(gp.record_export(mail.number, mail.id, "a.hpr").unwrap());
+            assert!(gp.unexported().unwrap().is_empty());
+            gp.delete(mail.number).unwrap();
+        }
+        received.push(mail);
+    }
+    let (deleted, next) = (&received[0], &received[1]);
+    assert_eq!(deleted.number, next.number);
+    assert!(!gp.record_export(deleted.number, deleted.id, "a.hpr").unwrap());
+    assert_eq!(gp.unexported().unwrap(), [next.number]);
+}
