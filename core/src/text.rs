@@ -109,6 +109,7 @@ impl SendWarning {
                 "It is larger than 900 KB and will be refused: send less.",
                 "Il dépasse 900 Ko et sera refusé : envoyez moins.",
             ),
+            Self::Written(deviation) => language.one_of(deviation.in_english(), deviation.in_french()),
         }
     }
 }

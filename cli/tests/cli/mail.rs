@@ -167,6 +167,37 @@ fn warnings_are_shown_and_wait_for_a_yes() {
 }
 
 #[test]
+fn what_the_document_cannot_hold_as_it_was_typed_is_told_before_it_leaves() {
+    let scene = Scene::enrolled();
+    let patient = scene.file("patient.txt", "Lanvaux\nOdette\n12/03/1948\n".as_bytes());
+    let letter = scene.file("letter.txt", "Son cœur va bien.\n****FIN****\n".as_bytes());
+    let words = [
+        "mail",
+        "send",
+        "--to",
+        GP,
+        "--subject",
+        "Cœur",
+        "--patient",
+        &patient,
+        "--letter",
+        &letter,
+    ];
+    let output = scene.on(NURSE, &words).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains("[hprim-character-spelled]") && said.contains("[hprim-marker-in-text]"),
+        "{said}"
+    );
+    let sent = answer(scene.on(NURSE, &words).arg("--yes"));
+    assert_eq!(sent["warnings"].as_array().unwrap().len(), 2, "{sent}");
+    answer(&mut scene.on(GP, &["sync"]));
+    let mail = answer(&mut scene.on(GP, &["mail", "show", "1"]));
+    assert_eq!(mail["text"], "Son coeur va bien.\n**** FIN ****");
+}
+
+#[test]
 fn who_has_no_device_is_shown_so_and_not_written_to() {
     let scene = Scene::enrolled();
     let found = answer(&mut scene.on(NURSE, &["directory", "find", "rivoire", "--town", "Dreux"]));

@@ -11,10 +11,9 @@ use super::delivery::{self, DeliveryState};
 use super::list::{self, Direction};
 use crate::account::Account;
 use crate::clock;
-use crate::code::coded;
 use crate::crash::crash_point;
 use crate::error::{DraftError, Error};
-use crate::hprim::{self, Document, HeaderProblem, Party, Patient};
+use crate::hprim::{self, Deviation, Document, HeaderProblem, Party, Patient, Written};
 use crate::mime::{self, Attachment, Letter};
 use crate::session::Session;
 use crate::store::column::Column;
@@ -67,17 +66,24 @@ pub enum SendWarning {
     SubjectMissing,
     /// It is larger than a mail may be; sending will be refused.
     TooLarge,
+    /// The document that it becomes does not hold all of it as it was typed.
+    Written(Deviation),
 }
 
-coded! {
-    SendWarning {
-        AttachmentInsteadOfText = "attachment-instead-of-text",
-        BirthDateMissing = "birth-date-missing",
-        PatientMissing = "patient-missing",
-        PatientNameMissing = "patient-name-missing",
-        SeveralRecipients = "several-recipients",
-        SubjectMissing = "subject-missing",
-        TooLarge = "too-large",
+impl SendWarning {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AttachmentInsteadOfText => "attachment-instead-of-text",
+            Self::BirthDateMissing => "birth-date-missing",
+            Self::PatientMissing => "patient-missing",
+            Self::PatientNameMissing => "patient-name-missing",
+            Self::SeveralRecipients => "several-recipients",
+            Self::SubjectMissing => "subject-missing",
+            Self::TooLarge => "too-large",
+            Self::Written(deviation) => deviation.code(),
+        }
     }
 }
 
@@ -114,6 +120,13 @@ impl Session {
                         }
                     }
                 }
+            }
+        }
+        let written = own_document(&account.address, draft).map_or_else(Vec::new, |written| written.warnings);
+        for warning in written {
+            let warning = SendWarning::Written(warning.deviation);
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
             }
         }
         if draft
@@ -264,16 +277,12 @@ impl Session {
 
 /// The letter of a draft. A patient gives it an HPRIM document of its own.
 fn letter(from: &Address, draft: &Draft, id: MessageId, date: Timestamp) -> Result<Letter, Error> {
-    let hprim = match (&draft.hprim, &draft.patient) {
-        (Some(bytes), _) => {
+    let hprim = match &draft.hprim {
+        Some(bytes) => {
             hprim::read(bytes)?;
             Some(bytes.clone())
         }
-        (None, Some(patient)) => {
-            let to = draft.to.first().map_or("", Address::local_part);
-            Some(document(from, to, patient, Zoned::now().date(), &draft.text))
-        }
-        (None, None) => None,
+        None => own_document(from, draft).map(|written| written.bytes),
     };
     let mut letter = Letter {
         message_id: format!("{id}@{}", host_of(from)),
@@ -294,10 +303,17 @@ fn letter(from: &Address, draft: &Draft, id: MessageId, date: Timestamp) -> Resu
     Ok(letter)
 }
 
+/// The HPRIM document that a draft about a patient becomes, when it brings none.
+fn own_document(from: &Address, draft: &Draft) -> Option<Written> {
+    let patient = draft.patient.as_ref().filter(|_| draft.hprim.is_none())?;
+    let to = draft.to.first().map_or("", Address::local_part);
+    Some(document(from, to, patient, Zoned::now().date(), &draft.text))
+}
+
 /// The HPRIM document of a letter about a patient.
-fn document(from: &Address, to: &str, patient: &Patient, date: Date, text: &str) -> Vec<u8> {
+fn document(from: &Address, to: &str, patient: &Patient, date: Date, text: &str) -> Written {
     let document = Document::for_letter(patient, Party::named(from.local_part()), Party::named(to), date, text);
-    hprim::write(&[document], &hprim::WriteOptions::default()).bytes
+    hprim::write(&[document], &hprim::WriteOptions::default())
 }
 
 /// The patient of a document that [`document`] made, and would make again; none of one that came from elsewhere.
@@ -315,7 +331,7 @@ fn patient_of_letter(from: &Address, letter: &Letter, bytes: &[u8]) -> Option<Pa
         date,
         &letter.text,
     );
-    (again == bytes).then_some(patient)
+    (again.bytes == bytes).then_some(patient)
 }
 
 /// What was kept of this draft goes away with the transaction that stores what becomes of it.
