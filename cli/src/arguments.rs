@@ -408,8 +408,8 @@ pub(crate) struct Send {
     ))]
     pub(crate) patient: Option<PathBuf>,
     #[arg(long, value_name = "FILE", conflicts_with = "patient", help = say(
-        "HPRIM document to send, byte for byte; it names its patient itself",
-        "Document HPRIM à envoyer, octet pour octet ; il nomme lui-même son patient"
+        "HPRIM document to send, byte for byte; it names its patient itself, and --letter is a note above it",
+        "Document HPRIM à envoyer, octet pour octet ; il nomme lui-même son patient, et --letter est une note au-dessus"
     ))]
     pub(crate) hprim: Option<PathBuf>,
     #[arg(long, help = say("Keep it as a draft", "Le garder comme brouillon"))]

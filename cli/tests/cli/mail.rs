@@ -113,6 +113,58 @@ fn a_letter_is_answered_and_both_see_what_became_of_it() {
 }
 
 #[test]
+fn a_note_arrives_with_the_document_and_changes_no_byte_of_it() {
+    let scene = Scene::enrolled();
+    let bytes = result(1);
+    let file = scene.file("result.hpr", &bytes);
+    let note = scene.file("note.txt", "Contrôle conseillé sous huitaine.\n".as_bytes());
+    let words = ["mail", "send", "--to", GP, "--hprim", &file, "--letter", &note];
+    answer(&mut scene.on(NURSE, &words));
+    answer(&mut scene.on(GP, &["sync"]));
+    let received = answer(&mut scene.on(GP, &["mail", "show", "1"]));
+    let text = received["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("Contrôle conseillé sous huitaine.\n\n") && text.contains("Créatinine"),
+        "{text}"
+    );
+    assert!(received["attachments"].as_array().unwrap().is_empty(), "{received}");
+    for words in ["huitaine", "creatinine"] {
+        let found = answer(&mut scene.on(GP, &["mail", "list", "--search", words]));
+        assert_eq!(found["mails"].as_array().unwrap().len(), 1, "{words}");
+    }
+    let exported = |number: &str| {
+        let words = ["hprim", "export", number, "--output", "-"];
+        scene.on(GP, &words).output().unwrap().stdout
+    };
+    assert_eq!(exported("1"), bytes);
+
+    // Forwarded to a colleague with a note of one's own: both notes, the same document.
+    scene.enrol(SILENT);
+    let own = scene.file("own.txt", b"Qu'en penses-tu ?");
+    answer(&mut scene.on(GP, &["mail", "forward", "1", "--to", SILENT, "--letter", &own]));
+    answer(&mut scene.on(SILENT, &["sync"]));
+    let shown = answer(&mut scene.on(SILENT, &["mail", "show", "1"]));
+    let text = shown["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("Qu'en penses-tu ?\n\nContrôle conseillé sous huitaine.\n\n") && text.contains("Créatinine"),
+        "{text}"
+    );
+    let mut export = scene.on(SILENT, &["hprim", "export", "1", "--output", "-"]);
+    assert_eq!(export.output().unwrap().stdout, bytes);
+
+    // Kept as a draft and sent later, the note is still there.
+    let mut words = vec![
+        "mail", "send", "--to", GP, "--hprim", &file, "--letter", &note, "--draft",
+    ];
+    let draft = answer(&mut scene.on(NURSE, &words))["number"].to_string();
+    words = vec!["mail", "send-draft", &draft];
+    answer(&mut scene.on(NURSE, &words));
+    answer(&mut scene.on(GP, &["sync"]));
+    let again = answer(&mut scene.on(GP, &["mail", "list", "--search", "huitaine"]));
+    assert_eq!(again["mails"].as_array().unwrap().len(), 2, "{again}");
+}
+
+#[test]
 fn an_attachment_arrives_as_it_was() {
     let scene = Scene::enrolled();
     let picture: Vec<u8> = (0..=255).cycle().take(3_000).collect();

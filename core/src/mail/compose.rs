@@ -27,11 +27,11 @@ pub struct Draft {
     pub to: Vec<Address>,
     /// The subject.
     pub subject: String,
-    /// The text.
+    /// The text; above a document of `hprim`, a note.
     pub text: String,
     /// Whom it is about: makes an HPRIM header.
     pub patient: Option<Patient>,
-    /// A whole HPRIM document, sent byte for byte instead of text and patient.
+    /// A whole HPRIM document, sent byte for byte; `patient` is not used then.
     pub hprim: Option<Vec<u8>>,
     /// Files beside the text.
     pub attachments: Vec<Attachment>,
@@ -222,12 +222,14 @@ impl Session {
         let patient = letter
             .hprim
             .as_deref()
+            .filter(|_| letter.note.is_empty())
             .and_then(|bytes| patient_of_letter(&original.sender, &letter, bytes));
+        let is_document = letter.hprim.is_some() && patient.is_none();
         Ok(Draft {
             to: letter.to.iter().filter_map(|to| to.parse().ok()).collect(),
             subject: letter.subject,
-            text: letter.text,
-            hprim: letter.hprim.filter(|_| patient.is_none()),
+            text: if is_document { letter.note } else { letter.text },
+            hprim: letter.hprim.filter(|_| is_document),
             patient,
             attachments: letter.attachments,
             in_reply_to,
@@ -261,7 +263,11 @@ impl Session {
         let (_, letter) = self.original(number)?;
         Ok(Draft {
             subject: prefixed("Tr: ", &letter.subject),
-            text: letter.text,
+            text: if letter.hprim.is_some() {
+                letter.note
+            } else {
+                letter.text
+            },
             hprim: letter.hprim,
             attachments: letter.attachments,
             ..Draft::default()
@@ -294,10 +300,13 @@ fn letter(from: &Address, draft: &Draft, id: MessageId, date: Timestamp) -> Resu
         date: Some(date),
         subject: draft.subject.clone(),
         text: draft.text.clone(),
-        hprim: None,
         attachments: draft.attachments.clone(),
+        ..Letter::default()
     };
     if let Some(document) = hprim {
+        if draft.hprim.is_some() && !draft.text.trim().is_empty() {
+            letter.note.clone_from(&draft.text);
+        }
         letter.carry_hprim(document);
     }
     Ok(letter)

@@ -123,13 +123,9 @@ pub(crate) fn answered(letter: &Letter) -> Option<MessageId> {
 pub(crate) fn unreadable(from: &Address, id: MessageId, sent_at: Timestamp) -> Letter {
     Letter {
         message_id: id.to_string(),
-        in_reply_to: None,
         from: from.to_string(),
-        to: Vec::new(),
         date: Some(sent_at),
         subject: "(?)".to_owned(),
-        text: String::new(),
-        hprim: None,
-        attachments: Vec::new(),
+        ..Letter::default()
     }
 }

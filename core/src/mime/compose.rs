@@ -19,35 +19,45 @@ use crate::hprim;
 /// What a header cannot hold (control characters, spaces in addresses) is left out, and names are made safe as [`safe_name`] does.
 #[must_use]
 pub fn compose(letter: &Letter) -> Vec<u8> {
-    let body = match &letter.hprim {
-        Some(document) => {
-            let media_type = format!("text/plain; charset={}", hprim::charset_of(document).label());
-            part(&media_type, Some(&disposition("inline", HPRIM_NAME)), document.clone())
-        }
-        None => part("text/plain; charset=utf-8", None, with_crlf(&letter.text).into_bytes()),
-    };
-    let body = if letter.attachments.is_empty() {
-        body
-    } else {
-        let attachments = letter.attachments.iter().map(|attachment| {
-            let disposition = disposition("attachment", &safe_name(&attachment.name));
-            part(
-                &safe_media_type(&attachment.media_type),
-                Some(&disposition),
-                attachment.bytes.clone(),
-            )
-        });
-        // No body holds an underscore, so no line of one can be taken for this boundary.
-        let boundary = format!("=_pli_{}", short_digest(&letter.message_id));
-        MimePart::raw(BodyPart::Multipart(std::iter::once(body).chain(attachments).collect())).header(
-            "Content-Type",
-            builder::ContentType::new("multipart/mixed").attribute("boundary", boundary),
+    let mut parts = bodies(letter);
+    parts.extend(letter.attachments.iter().map(|attachment| {
+        let disposition = disposition("attachment", &safe_name(&attachment.name));
+        part(
+            &safe_media_type(&attachment.media_type),
+            Some(&disposition),
+            attachment.bytes.clone(),
         )
+    }));
+    let body = match <[MimePart<'_>; 1]>::try_from(parts) {
+        Ok([body]) => body,
+        Err(parts) => {
+            // No body holds an underscore, so no line of one can be taken for this boundary.
+            let boundary = format!("=_pli_{}", short_digest(&letter.message_id));
+            MimePart::raw(BodyPart::Multipart(parts)).header(
+                "Content-Type",
+                builder::ContentType::new("multipart/mixed").attribute("boundary", boundary),
+            )
+        }
     };
     let mut bytes = header_block(letter).into_bytes();
     // Writing to memory cannot fail.
     let _ = body.write_part(&mut bytes);
     bytes
+}
+
+/// What is read: the text alone, or the document below the note, if there is one.
+fn bodies(letter: &Letter) -> Vec<MimePart<'static>> {
+    let text = |text: &str| part("text/plain; charset=utf-8", None, with_crlf(text).into_bytes());
+    let Some(document) = &letter.hprim else {
+        return vec![text(&letter.text)];
+    };
+    let media_type = format!("text/plain; charset={}", hprim::charset_of(document).label());
+    let document = part(&media_type, Some(&disposition("inline", HPRIM_NAME)), document.clone());
+    if letter.note.is_empty() {
+        vec![document]
+    } else {
+        vec![text(&letter.note), document]
+    }
 }
 
 fn header_block(letter: &Letter) -> String {

@@ -47,8 +47,10 @@ pub struct Letter {
     pub subject: String,
     /// What a person reads, lines separated by `\n`. For HPRIM it is read from the document, see [`Letter::carry_hprim`].
     pub text: String,
-    /// The HPRIM document exactly as it arrived or was written. It then is the text part; `text` is not sent besides.
+    /// The HPRIM document exactly as it arrived or was written. It then is a text part; `text` is not sent besides.
     pub hprim: Option<Vec<u8>>,
+    /// What was written above an HPRIM document, lines separated by `\n`. It is a text part of its own; empty without a document.
+    pub note: String,
     /// Attachments, in their order.
     pub attachments: Vec<Attachment>,
 }
@@ -58,6 +60,16 @@ impl Letter {
     pub fn carry_hprim(&mut self, document: Vec<u8>) {
         self.text = document::hprim_text(&document);
         self.hprim = Some(document);
+    }
+
+    /// All that a person reads: the note, and the text below it.
+    #[must_use]
+    pub fn reading(&self) -> String {
+        if self.note.is_empty() {
+            self.text.clone()
+        } else {
+            format!("{}\n\n{}", self.note.trim_end(), self.text)
+        }
     }
 }
 

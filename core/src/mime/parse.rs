@@ -119,10 +119,13 @@ impl PartReader<'_> {
         let charset = content_type.and_then(|kind| kind.attribute("charset"));
         let is_attached = headers.disposition().is_some_and(ContentType::is_attachment);
         let name = headers.file_name();
-        let is_hprim = name.is_some_and(is_hprim_name);
-        let is_body = !self.has_text && !is_attached && (name.is_none() || is_hprim);
+        let is_body = !self.has_text && !is_attached && name.is_none();
+        let is_document = name.is_some_and(is_hprim_name) && !is_attached && self.letter.hprim.is_none();
         match media_type.as_str() {
-            "text/plain" if is_body && is_hprim => self.letter.carry_hprim(bytes),
+            "text/plain" if is_document => {
+                self.letter.note = std::mem::take(&mut self.letter.text);
+                self.letter.carry_hprim(bytes);
+            }
             "text/plain" if is_body => self.letter.text = with_lf(&decoded(&bytes, charset)),
             "text/html" if is_body => self.letter.text = with_lf(&html_to_text(&decoded(&bytes, charset))),
             _ => {

@@ -164,6 +164,25 @@ fn other_software_finds_the_document_in_the_text_part() {
 }
 
 #[test]
+fn a_note_goes_above_the_document_and_both_are_read() {
+    let document = laboratory_file();
+    let mut letter = letter();
+    letter.note = "Vu avec elle ce matin.\n".to_owned();
+    letter.carry_hprim(document.clone());
+    let bytes = compose(&letter);
+    let again = parse(&bytes).unwrap();
+    assert!(again == letter);
+    assert!(again.hprim.as_deref() == Some(document.as_slice()) && again.attachments.is_empty());
+    assert!(again.reading().starts_with("Vu avec elle ce matin.\n\n"));
+    assert!(again.reading().contains(": 5.4 mmol/L"));
+    // The parser of another author takes the note for the text and has the document beside it.
+    let message = mail_parser::MessageParser::default().parse(&bytes).unwrap();
+    assert_eq!(message.body_text(0).unwrap(), "Vu avec elle ce matin.\r\n");
+    let text: String = document.iter().map(|byte| char::from(*byte)).collect();
+    assert_eq!(message.body_text(1).unwrap(), text);
+}
+
+#[test]
 fn a_letter_about_a_patient_is_written_as_hprim() {
     let patient = Patient {
         surname: "Le Guen".to_owned(),
@@ -427,13 +446,14 @@ prop_compose! {
         seconds in proptest::option::of(-2_000_000_000i64..30_000_000_000),
         subject in subject(),
         text in text(),
-        hprim in proptest::option::of(hprim_file()),
+        hprim in proptest::option::of((hprim_file(), text())),
         attachments in proptest::collection::vec(attachment(), 0..4),
     ) -> Letter {
         let date = seconds.map(|seconds| Timestamp::from_millis(0).plus_seconds(seconds));
-        let mut letter = Letter { message_id, in_reply_to, from, to, date, subject, text, hprim: None, attachments };
-        if let Some(document) = hprim {
+        let mut letter = Letter { message_id, in_reply_to, from, to, date, subject, text, attachments, ..Letter::default() };
+        if let Some((document, note)) = hprim {
             letter.carry_hprim(document);
+            letter.note = note;
         }
         letter
     }
@@ -465,6 +485,7 @@ fn differences(one: &Letter, other: &Letter) -> Vec<String> {
     compare("date", format!("{:?}", one.date), format!("{:?}", other.date));
     compare("subject", format!("{:?}", one.subject), format!("{:?}", other.subject));
     compare("text", format!("{:?}", one.text), format!("{:?}", other.text));
+    compare("note", format!("{:?}", one.note), format!("{:?}", other.note));
     compare("hprim", format!("{:?}", one.hprim), format!("{:?}", other.hprim));
     compare(
         "attachments",

@@ -183,7 +183,10 @@ async fn the_export_of_a_deleted_mail_is_not_the_export_of_the_next_one_with_its
         nurse.sync().await.unwrap();
         gp.sync().await.unwrap();
         let mail = gp.list(Folder::Inbox, None, 1).unwrap().remove(0);
-        assert_eq!((mail.subject.as_str(), gp.unexported().unwrap()), (subject, vec![mail.number]));
+        assert_eq!(
+            (mail.subject.as_str(), gp.unexported().unwrap()),
+            (subject, vec![mail.number])
+        );
         if subject == "Effacé" {
             assert!(gp.record_export(mail.number, mail.id, "a.hpr").unwrap());
             assert!(gp.unexported().unwrap().is_empty());
