@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocol::Address;
+use protocol::{Address, Code};
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
 use crate::account::Account;
@@ -29,10 +29,18 @@ pub struct Config {
     pub patience: Patience,
 }
 
+/// The store, as a session has it.
+enum Slot {
+    Closed,
+    Open(Arc<Store>),
+    /// This device is suspended: a sync that finds that it is no longer so opens it again.
+    Suspended,
+}
+
 /// A phone at work.
 pub struct Session {
     config: Config,
-    store: Mutex<Option<Arc<Store>>>,
+    store: Mutex<Slot>,
     pub(crate) relay: Relay,
     pub(crate) syncing: tokio::sync::Mutex<()>,
 }
@@ -48,7 +56,7 @@ impl Session {
         let store = keystore::open_or_create(&config.folder, &config.key)?;
         let session = Self {
             config,
-            store: Mutex::new(Some(Arc::new(store))),
+            store: Mutex::new(slot(store)?),
             relay,
             syncing: tokio::sync::Mutex::new(()),
         };
@@ -70,12 +78,13 @@ impl Session {
 
     /// Closes the store and forgets its key until [`Session::unlock`].
     pub fn lock(&self) {
-        let store = self.slot().take();
-        if let Some(store) = store {
+        let mut slot = self.slot();
+        if let Slot::Open(store) = &*slot {
             // What was deleted leaves the log before the key leaves memory; at worst the next sync does it.
             if store.truncate_wal().is_err() {
                 tracing::warn!("the log could not be truncated at lock");
             }
+            *slot = Slot::Closed;
         }
     }
 
@@ -83,21 +92,49 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`Session::open`].
+    /// As [`Session::open`]; [`Error::Relay`] with `device-suspended`: the next sync asks whether it still is.
     pub fn unlock(&self) -> Result<(), Error> {
         let mut slot = self.slot();
-        if slot.is_none() {
-            *slot = Some(Arc::new(keystore::open_or_create(
-                &self.config.folder,
-                &self.config.key,
-            )?));
+        if matches!(*slot, Slot::Closed) {
+            *slot = self::slot(self.open_store()?)?;
         }
+        match *slot {
+            Slot::Suspended => Err(Error::Relay(Code::DeviceSuspended)),
+            Slot::Closed | Slot::Open(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn open_store(&self) -> Result<Store, Error> {
+        Ok(keystore::open_or_create(&self.config.folder, &self.config.key)?)
+    }
+
+    pub(crate) fn is_suspended(&self) -> bool {
+        matches!(*self.slot(), Slot::Suspended)
+    }
+
+    /// This device is suspended: its store is closed, also for sessions to come, until it is let in again.
+    pub(crate) fn lock_suspended(&self) -> Result<(), Error> {
+        if !self.is_suspended() {
+            self.write(|tx| set_setting(tx, SUSPENDED, "on"))?;
+            self.lock();
+            *self.slot() = Slot::Suspended;
+        }
+        Ok(())
+    }
+
+    /// This device is no longer suspended.
+    pub(crate) fn let_in(&self, store: Store) -> Result<(), Error> {
+        store.write::<_, Error>(|tx| {
+            tx.execute("DELETE FROM setting WHERE name = ?1", [SUSPENDED])?;
+            Ok(())
+        })?;
+        *self.slot() = Slot::Open(Arc::new(store));
         Ok(())
     }
 
     /// Erases store and key: this device was removed from its account.
     pub(crate) fn erase(&self) -> Result<(), Error> {
-        drop(self.slot().take());
+        *self.slot() = Slot::Closed;
         Ok(keystore::erase(&self.config.folder, &self.config.key)?)
     }
 
@@ -129,10 +166,14 @@ impl Session {
     }
 
     pub(crate) fn store(&self) -> Result<Arc<Store>, Error> {
-        self.slot().clone().ok_or(Error::Locked)
+        match &*self.slot() {
+            Slot::Closed => Err(Error::Locked),
+            Slot::Open(store) => Ok(Arc::clone(store)),
+            Slot::Suspended => Err(Error::Relay(Code::DeviceSuspended)),
+        }
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Store>>> {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Slot> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -142,6 +183,18 @@ impl std::fmt::Debug for Session {
         f.write_str("Session")
     }
 }
+
+/// A store that was just opened: one of a suspended device is closed again.
+fn slot(store: Store) -> Result<Slot, Error> {
+    let suspended = store.read::<_, Error>(|connection| setting(connection, SUSPENDED))?;
+    Ok(match suspended {
+        Some(_) => Slot::Suspended,
+        None => Slot::Open(Arc::new(store)),
+    })
+}
+
+/// Setting: there while this device is suspended.
+const SUSPENDED: &str = "suspended";
 
 /// Setting: `off` when mails that are read send no receipt.
 pub(crate) const READ_RECEIPTS: &str = "read-receipts";

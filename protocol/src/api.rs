@@ -34,6 +34,8 @@ pub mod path {
     pub const IDENTITIES: &str = "/v1/identities";
     /// `POST` [`super::ListUpload`] (binary): nothing.
     pub const LISTS: &str = "/v1/lists";
+    /// `GET`: [`super::Suspensions`]; `PUT`, `DELETE` with `/{device}`.
+    pub const SUSPENSIONS: &str = "/v1/suspensions";
     /// `PUT`, `GET` with `/{channel}/hello` or `/{channel}/answer`, without a token: sealed bytes (binary).
     pub const LINKS: &str = "/v1/links";
     /// `POST` [`crate::prekey::BatchUpload`] (binary), or `GET`: [`super::PrekeyStock`].
@@ -269,6 +271,22 @@ pub struct ListUpload {
 impl Format for ListUpload {
     const NAME: &'static str = "list upload";
     const LIMIT: usize = limits::BATCH_BYTES + limits::SIGNED_BYTES;
+}
+
+/// The devices of an account that are suspended.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Suspensions {
+    /// Those that were suspended first come first.
+    pub suspensions: Vec<Suspension>,
+}
+
+/// A device that is suspended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Suspension {
+    /// The device.
+    pub device: DeviceId,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// How many prekeys the relay still has of a device.

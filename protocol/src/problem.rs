@@ -107,6 +107,8 @@ codes! {
     CursorMismatch, "cursor-mismatch", 409, "The relay and this device do not agree on what was delivered.";
     /// The wraps are not those of the current device lists.
     DevicesChanged, "devices-changed", 409, "The devices of a correspondent changed: ask for their keys again.";
+    /// The device is suspended: by another device of its account, or because it was silent for too long.
+    DeviceSuspended, "device-suspended", 403, "This device is suspended: its account's main device can let it in again.";
     /// The device is not on its account's list.
     DeviceUnknown, "device-unknown", 401, "The relay does not know this device.";
     /// The device list is not the one that follows the present one.
@@ -117,6 +119,8 @@ codes! {
     MessageIdReused, "message-id-reused", 409, "This message id already names another message.";
     /// There is no such entry.
     NotFound, "not-found", 404, "There is no such thing.";
+    /// Only the main device of the account may do this.
+    NotMain, "not-main", 403, "Only the main device of the account may do this.";
     /// The token's account is not the sender's, or may not do this.
     NotYours, "not-yours", 403, "This belongs to another account.";
     /// A batch number that is not higher than the last one.

@@ -40,10 +40,10 @@ impl std::fmt::Debug for States {
 #[derive(Clone, Decode, Encode, Eq, PartialEq)]
 #[cbor(map)]
 pub struct State {
-    /// The mail's sender; of a device's name, the account.
+    /// The mail's sender; of what is about a device, the account.
     #[n(0)]
     pub sender: Address,
-    /// The mail; of a device's name, the device's id.
+    /// The mail; of what is about a device, the device's id.
     #[n(1)]
     pub id: MessageId,
     /// What was done.
@@ -78,6 +78,9 @@ pub enum Change {
     /// The device is called so from now on.
     #[n(5)]
     Name(#[n(0)] DeviceName),
+    /// The device has no history, and asks the main one for it.
+    #[n(6)]
+    HistoryWanted,
 }
 
 /// The content of an envelope that tells a new device where the account's history is.

@@ -146,9 +146,7 @@ pub(super) async fn challenge(
         .read(move |connection| accounts::find_device(connection, &device))
         .await?;
     // Before the limit: devices that nobody knows must not use up its keys.
-    if known.is_none() {
-        return Err(Refusal::new(Code::DeviceUnknown, ""));
-    }
+    known.ok_or_else(|| Refusal::new(Code::DeviceUnknown, ""))?.present()?;
     let key = [&network(peer.ip())[..], device.as_bytes()].concat();
     if !app.doors().challenges.take(&key, 1) {
         return Err(Refusal::new(Code::Throttled, ""));
@@ -184,7 +182,8 @@ pub(super) async fn token(
         .storage()
         .read(move |connection| accounts::find_device(connection, &device))
         .await?
-        .ok_or_else(|| Refusal::new(Code::DeviceUnknown, ""))?;
+        .ok_or_else(|| Refusal::new(Code::DeviceUnknown, ""))?
+        .present()?;
     stored
         .key
         .verify(Purpose::Challenge, &challenge, &signature)

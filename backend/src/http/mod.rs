@@ -11,6 +11,7 @@ mod mail;
 mod refusal;
 mod sequence;
 mod stream;
+mod suspensions;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -134,6 +135,11 @@ pub(crate) fn router(app: &App) -> Router {
         .route(
             &format!("{}/{{channel}}/{{what}}", path::LINKS),
             get(links::read).put(links::put),
+        )
+        .route(path::SUSPENSIONS, get(suspensions::list))
+        .route(
+            &format!("{}/{{device}}", path::SUSPENSIONS),
+            delete(suspensions::lift).put(suspensions::suspend),
         )
         .route(path::KEYS, post(keys::hand_out))
         .route(path::PREKEYS, get(keys::stock).post(keys::upload))

@@ -144,7 +144,7 @@ fn replace(
             verified.digest.as_bytes(),
             now.as_millis()
         ])?;
-    let before = devices(connection, account, now)?;
+    let before = all_devices(connection, account)?;
     let device = add_device(
         connection,
         account,
@@ -152,10 +152,10 @@ fn replace(
         &verified.enrolment.batch,
         &verified.root,
     )?;
-    let rows: Vec<i64> = before.iter().map(|(row, ..)| *row).collect();
+    let rows: Vec<i64> = before.iter().map(|(row, _)| *row).collect();
     sequence::move_all(connection, effects, &rows, (device, verified.device.id))?;
     let mut removed = Vec::with_capacity(before.len());
-    for (row, id, _) in before {
+    for (row, id) in before {
         remove_device(connection, row)?;
         // Whoever listens for it is told that it is no more.
         effects.wake.insert(id);
@@ -205,12 +205,12 @@ pub(crate) fn publish_list(
         add_device(connection, present.id, new, batch, &root)?;
     }
     let mut removed = Vec::new();
-    let present_devices = devices(connection, present.id, now)?;
-    let main = listed.devices().first().and_then(|main| {
-        let row = present_devices.iter().find(|(_, id, _)| *id == main.id);
-        row.map(|(row, id, _)| (*row, *id))
-    });
-    for (row, id, _) in present_devices {
+    let present_devices = all_devices(connection, present.id)?;
+    let main = listed
+        .devices()
+        .first()
+        .and_then(|main| present_devices.iter().copied().find(|(_, id)| *id == main.id));
+    for (row, id) in present_devices {
         if listed.device(&id).is_some() {
             continue;
         }
@@ -319,15 +319,17 @@ pub(crate) fn find_id(connection: &Connection, address: &Address) -> Result<Opti
     Ok(id)
 }
 
-/// Checks that a device is still one of its account: its token may outlive it, and so may a request on its way.
+/// Checks that a device is still one of its account, and not suspended: its token may outlive that, and so may a request on
+/// its way.
 pub(crate) fn check_present(connection: &Connection, place: Place) -> Result<(), StorageError> {
-    let present = connection
-        .prepare_cached("SELECT 1 FROM device WHERE id = ?1 AND account = ?2")?
-        .exists([place.device, place.account])?;
-    if present {
-        Ok(())
-    } else {
-        refuse(Code::DeviceUnknown, "it was removed from its account")
+    let is_suspended: Option<bool> = connection
+        .prepare_cached("SELECT suspended_at <> 0 FROM device WHERE id = ?1 AND account = ?2")?
+        .query_row([place.device, place.account], |row| row.get(0))
+        .optional()?;
+    match is_suspended {
+        Some(false) => Ok(()),
+        Some(true) => refuse(Code::DeviceSuspended, ""),
+        None => refuse(Code::DeviceUnknown, "it was removed from its account"),
     }
 }
 
@@ -342,22 +344,33 @@ pub(crate) struct StoredDevice {
     pub(crate) address: Address,
     /// The key with which it signs.
     pub(crate) key: VerifyingKey,
+    is_suspended: bool,
+}
+
+impl StoredDevice {
+    /// The device, unless it is suspended.
+    pub(crate) fn present(self) -> Result<Self, StorageError> {
+        if self.is_suspended {
+            return refuse(Code::DeviceSuspended, "");
+        }
+        Ok(self)
+    }
 }
 
 /// The device with this id.
 pub(crate) fn find_device(connection: &Connection, device: &DeviceId) -> Result<Option<StoredDevice>, StorageError> {
     let row = connection
         .prepare_cached(
-            "SELECT device.id, account.id, account.address, device.key
+            "SELECT device.id, account.id, account.address, device.key, device.suspended_at <> 0
              FROM device JOIN account ON account.id = device.account WHERE device.device = ?1",
         )?
         .query_row([device.as_bytes()], |row| {
             let address: String = row.get(2)?;
             let key: Vec<u8> = row.get(3)?;
-            Ok((row.get(0)?, row.get(1)?, address, key))
+            Ok((row.get(0)?, row.get(1)?, address, key, row.get(4)?))
         })
         .optional()?;
-    row.map(|(id, account, address, key)| {
+    row.map(|(id, account, address, key, is_suspended)| {
         let key = VerifyingKey::try_from(key.as_slice()).map_err(|_| StorageError::Damaged("a device's key"))?;
         Ok(StoredDevice {
             id,
@@ -366,12 +379,13 @@ pub(crate) fn find_device(connection: &Connection, device: &DeviceId) -> Result<
                 .parse()
                 .map_err(|_| StorageError::Damaged("an account's address"))?,
             key,
+            is_suspended,
         })
     })
     .transpose()
 }
 
-/// The devices of an account: row, id, and whether a prekey can be handed out for it.
+/// The devices of an account that are not suspended: row, id, and whether a prekey can be handed out for it.
 pub(crate) fn devices(
     connection: &Connection,
     account: i64,
@@ -380,12 +394,21 @@ pub(crate) fn devices(
     let mut statement = connection.prepare_cached(
         "SELECT device.id, device.device, coalesce(prekey_batch.not_after >= ?2, 0)
          FROM device LEFT JOIN prekey_batch ON prekey_batch.device = device.id
-         WHERE device.account = ?1 ORDER BY device.id",
+         WHERE device.account = ?1 AND device.suspended_at = 0 ORDER BY device.id",
     )?;
     let mut rows = statement.query(params![account, now.as_millis()])?;
     let mut devices = Vec::new();
     while let Some(row) = rows.next()? {
         devices.push((row.get(0)?, DeviceId::from_bytes(row.get(1)?), row.get(2)?));
     }
+    Ok(devices)
+}
+
+/// All devices of an account, the suspended ones, too: row and id.
+fn all_devices(connection: &Connection, account: i64) -> Result<Vec<(i64, DeviceId)>, StorageError> {
+    let devices = connection
+        .prepare_cached("SELECT id, device FROM device WHERE account = ?1 ORDER BY id")?
+        .query_map([account], |row| Ok((row.get(0)?, DeviceId::from_bytes(row.get(1)?))))?
+        .collect::<Result<_, _>>()?;
     Ok(devices)
 }

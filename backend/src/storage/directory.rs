@@ -12,7 +12,7 @@ const COLUMNS: &str = "directory_entry.address, given, surname, profession, spec
     EXISTS (SELECT 1 FROM account JOIN device ON device.account = account.id
             JOIN prekey_batch ON prekey_batch.device = device.id
             WHERE account.address = directory_entry.address
-            AND prekey_batch.not_after >= CAST(unixepoch('subsec') * 1000 AS INTEGER))";
+            AND device.suspended_at = 0 AND prekey_batch.not_after >= CAST(unixepoch('subsec') * 1000 AS INTEGER))";
 
 /// Words of a query beyond this many are not looked at.
 const QUERY_WORDS: usize = 8;

@@ -9,6 +9,7 @@ pub(crate) mod deposits;
 pub(crate) mod directory;
 pub(crate) mod prekeys;
 pub(crate) mod sequence;
+pub(crate) mod suspensions;
 mod writer;
 
 use std::collections::BTreeSet;

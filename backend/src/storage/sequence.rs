@@ -387,6 +387,7 @@ struct Heads {
 }
 
 fn heads(connection: &Connection, place: Place) -> Result<Heads, StorageError> {
+    accounts::check_present(connection, place)?;
     let heads = connection
         .prepare_cached(
             "SELECT head_number, head_hash, acknowledged_number, acknowledged_hash FROM device WHERE id = ?1",
@@ -398,7 +399,7 @@ fn heads(connection: &Connection, place: Place) -> Result<Heads, StorageError> {
             })
         })
         .optional()?;
-    heads.map_or_else(|| refuse(Code::DeviceUnknown, "it was removed from its account"), Ok)
+    heads.ok_or(StorageError::Damaged("a device"))
 }
 
 /// The running hash at `number`, if the relay still knows it.

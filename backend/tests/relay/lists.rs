@@ -7,7 +7,7 @@ use reqwest::{Method, Response, StatusCode};
 
 use super::support::{LEA, PAUL, Phone, TestRelay, ZOE, problem_of};
 
-async fn publish(relay: &TestRelay, phone: &Phone, upload: &ListUpload) -> Response {
+pub(crate) async fn publish(relay: &TestRelay, phone: &Phone, upload: &ListUpload) -> Response {
     relay
         .request(Method::POST, path::LISTS)
         .bearer_auth(&phone.token)
@@ -18,7 +18,7 @@ async fn publish(relay: &TestRelay, phone: &Phone, upload: &ListUpload) -> Respo
 }
 
 /// Another device of the same account, not yet on its list.
-fn tablet(phone: &Phone, number: u8) -> Phone {
+pub(crate) fn tablet(phone: &Phone, number: u8) -> Phone {
     let other = Phone::make_with(phone.address.as_str(), 4, number, Timestamp::now().plus_days(30));
     Phone {
         identity: phone.identity.clone(),
@@ -26,7 +26,7 @@ fn tablet(phone: &Phone, number: u8) -> Phone {
     }
 }
 
-fn adding(phone: &Phone, added: &Phone) -> ListUpload {
+pub(crate) fn adding(phone: &Phone, added: &Phone) -> ListUpload {
     ListUpload {
         list: phone.next_list(&[phone, added]),
         batch: Some(added.batch.upload.clone()),

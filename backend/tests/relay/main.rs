@@ -26,3 +26,4 @@ mod rewraps;
 mod sequence;
 mod stream;
 mod support;
+mod suspensions;

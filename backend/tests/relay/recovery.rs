@@ -230,7 +230,7 @@ async fn an_account_can_be_taken_over_without_end_and_its_last_identities_are_to
 }
 
 /// Every path that takes a token, and what is asked there.
-async fn knock_everywhere(relay: &TestRelay, phone: &Phone, deposit: &Deposit) -> Vec<(String, Code)> {
+pub(crate) async fn knock_everywhere(relay: &TestRelay, phone: &Phone, deposit: &Deposit) -> Vec<(String, Code)> {
     let archive = format!("{}/{}", path::ARCHIVES, "0".repeat(32));
     let deposit = cbor::encode(deposit);
     let json = |text: &str| text.as_bytes().to_vec();

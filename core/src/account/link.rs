@@ -13,6 +13,7 @@ use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
+use crate::{archive, clock};
 
 /// For this long the main device says again that it has read a code: the relay may have forgotten it, in days.
 const ANSWER_DAYS: i64 = 1;
@@ -146,6 +147,7 @@ impl Session {
                 )?;
             }
             name::store(tx, &device, &called)?;
+            archive::await_history(tx, clock::now())?;
             enrol::confirm(tx, now)
         })?;
         crash_point!("link-finished");
@@ -251,7 +253,8 @@ impl Session {
 }
 
 fn waiting_codes(connection: &Connection, since: Timestamp) -> Result<Vec<String>, Error> {
-    let mut select = connection.prepare_cached("SELECT code FROM linking WHERE step > 0 AND begun_at > ?1")?;
+    let mut select =
+        connection.prepare_cached("SELECT code FROM linking WHERE step > 0 AND code <> '' AND begun_at > ?1")?;
     let codes = select.query_map([Column(&since)], |row| row.get(0))?;
     Ok(codes.collect::<Result<_, _>>()?)
 }

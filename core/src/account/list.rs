@@ -97,12 +97,17 @@ impl Session {
     }
 }
 
-/// The identity key, which the main device alone has.
-pub(super) fn identity_key(connection: &Connection) -> Result<SigningKey, Error> {
+/// Whether this device has the identity key.
+pub(crate) fn is_main(connection: &Connection) -> Result<bool, Error> {
     let is_main = connection
         .prepare_cached("SELECT 1 FROM account WHERE identity_seed <> x''")?
         .exists([])?;
-    if !is_main {
+    Ok(is_main)
+}
+
+/// The identity key, which the main device alone has.
+pub(super) fn identity_key(connection: &Connection) -> Result<SigningKey, Error> {
+    if !is_main(connection)? {
         return Err(Error::NotMain);
     }
     let Column(seed): Column<Seed> = connection.query_row("SELECT identity_seed FROM account", [], |row| row.get(0))?;

@@ -9,7 +9,8 @@ pub(crate) mod list;
 pub(crate) mod name;
 pub(crate) mod prekeys;
 mod recovery;
-mod removal;
+mod standing;
+mod suspension;
 
 use protocol::cbor;
 use protocol::envelope::Sender;

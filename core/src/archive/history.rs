@@ -5,11 +5,12 @@ use protocol::api::ArchiveSize;
 use protocol::archive::ArchiveKey;
 use protocol::envelope::Message;
 use protocol::state::History;
-use protocol::{Address, ArchiveId, DeviceId, MessageId, cbor};
+use protocol::{Address, ArchiveId, DeviceId, MessageId, Timestamp, cbor};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::write;
-use crate::account::Account;
+use crate::account::{Account, list};
+use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
@@ -64,6 +65,33 @@ fn begin_history(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Error> {
         [Column(&device)],
     )?;
     Ok(())
+}
+
+/// A device that is on the list gets its history anew: it was away, or what it was told was lost.
+pub(crate) fn write_again(tx: &Transaction<'_>, device: DeviceId, now: Timestamp) -> Result<(), Error> {
+    tx.execute("DELETE FROM history_due WHERE device = ?1", [Column(&device)])?;
+    tx.execute(
+        "INSERT INTO linking (device, name, code, archive, key, step, begun_at) VALUES (?1, '', '', ?2, ?3, 1, ?4)
+         ON CONFLICT (device) DO UPDATE SET archive = excluded.archive, key = excluded.key, next_part = 0, step = 1",
+        params![
+            Column(&device),
+            Column(&ArchiveId::make()?),
+            Column(&ArchiveKey::make()?),
+            Column(&now)
+        ],
+    )?;
+    Ok(())
+}
+
+/// A device has no history: the main one writes it, unless it is at it.
+pub(crate) fn asked_for(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Error> {
+    let is_at_it = tx
+        .prepare_cached("SELECT 1 FROM linking WHERE device = ?1 AND step < 3")?
+        .exists([Column(&device)])?;
+    if is_at_it || !list::is_main(tx)? || Account::load(tx)?.verified.device(&device).is_none() {
+        return Ok(());
+    }
+    write_again(tx, device, clock::now())
 }
 
 /// A device that was not told of this history yet gets it in a fresh archive.
@@ -156,10 +184,42 @@ pub(crate) fn take_note(tx: &Transaction<'_>, message: &Message) -> Result<(), E
     let Column(own): Column<DeviceId> = tx.query_row("SELECT device FROM account", [], |row| row.get(0))?;
     if history.device == own {
         tx.execute(
-            "INSERT OR IGNORE INTO restoration (id, key, history, parts) VALUES (1, ?1, ?2, ?3)",
+            "INSERT INTO restoration (id, key, history, parts) VALUES (1, ?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET key = excluded.key, history = excluded.history, parts = excluded.parts, next_part = 0
+             WHERE history <> x''",
             params![Column(&history.key), Column(&history.archive), history.parts],
         )?;
+        tx.execute("UPDATE account SET history_awaited_at = 0", [])?;
     }
+    Ok(())
+}
+
+/// How long a device waits to be told where its history is before it asks, in days.
+const PATIENCE_DAYS: i64 = 1;
+
+impl Session {
+    /// Asks for the history where it should have come by now, or something of this account came that did not open.
+    pub(crate) fn ask_for_history(&self, account: &Account) -> Result<(), Error> {
+        let (at, now) = (self.relay.clock.now(), clock::now());
+        self.write(|tx| {
+            let is_overdue: bool = tx.query_row(
+                "SELECT history_awaited_at > 0 AND (history_awaited_at < ?1 OR EXISTS (SELECT 1 FROM unopened
+                    WHERE unopened.sender = account.address AND unopened.received_at >= history_awaited_at)) FROM account",
+                [Column(&now.plus_days(-PATIENCE_DAYS))],
+                |row| row.get(0),
+            )?;
+            if is_overdue {
+                await_history(tx, now)?;
+                states::record_history_wanted(tx, account, at)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// This device is to be told where its history is.
+pub(crate) fn await_history(tx: &Transaction<'_>, since: Timestamp) -> Result<(), Error> {
+    tx.execute("UPDATE account SET history_awaited_at = ?1", [Column(&since)])?;
     Ok(())
 }
 

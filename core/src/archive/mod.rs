@@ -8,7 +8,7 @@ mod write;
 use protocol::{ArchiveId, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
-pub(crate) use history::take_note;
+pub(crate) use history::{asked_for, await_history, take_note, write_again};
 
 use crate::account::Account;
 use crate::account::enrol::RecoveryPhrase;

@@ -3,11 +3,11 @@
 use protocol::archive::{self, ArchiveKey, ArchivedMessage, DeletedMessage, Place, Record};
 use protocol::identity::VerifiedAccount;
 use protocol::sign::Signature;
-use protocol::{ArchiveId, Timestamp};
+use protocol::{ArchiveId, Code, Timestamp};
 use rusqlite::types::{FromSql as _, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::write;
+use super::{history, write};
 use crate::account::{Account, correspondent};
 use crate::clock;
 use crate::crash::crash_point;
@@ -101,7 +101,17 @@ impl Session {
             && restoration.next_part < parts
         {
             let number = restoration.next_part;
-            let sealed = self.relay.part(account, archive, number).await?;
+            let sealed = match self.relay.part(account, archive, number).await {
+                // It was not kept, or is being written anew.
+                Err(Error::Relay(Code::NotFound)) => {
+                    tracing::warn!("the history is not whole and is asked for again");
+                    return self.write(|tx| {
+                        tx.execute("DELETE FROM restoration", [])?;
+                        history::await_history(tx, Timestamp::from_millis(1))
+                    });
+                }
+                sealed => sealed?,
+            };
             let part = archive::open(&restoration.key, archive, number, &sealed)?;
             self.write(|tx| {
                 for record in &part.records {

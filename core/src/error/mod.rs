@@ -353,6 +353,14 @@ const fn relay_texts(code: Code) -> (&'static str, &'static str) {
             "Le relais ne connaît plus cet appareil ; rien n'est effacé. Demandez à l'opérateur.",
             "The relay does not know this device any more; nothing is erased. Ask the operator.",
         ),
+        Code::DeviceSuspended => (
+            "Cet appareil est suspendu ; rien n'est effacé. Rétablissez-le depuis l'appareil principal, puis synchronisez.",
+            "This device is suspended; nothing is erased. Let it in again on the main device, then sync.",
+        ),
+        Code::NotMain => (
+            "Seul l'appareil principal peut le faire : faites-le sur celui-là.",
+            "Only the main device can do this: do it there.",
+        ),
         Code::CursorMismatch => (
             "Le relais et cet appareil ne s'accordent pas sur ce qui a été remis ; rien n'est perdu ici. Prévenez l'opérateur.",
             "The relay and this device do not agree on what was delivered; nothing is lost here. Tell the operator.",

@@ -11,15 +11,15 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use protocol::api::{
     self, Archives, Challenge, ChallengeAnswer, ChallengeRequest, DepositAnswer, DirectoryEntries, DirectoryEntry,
-    Enrolled, Enrolment, KeysAnswer, KeysRequest, PrekeyStock, PrekeyWish, ServerInfo, TokenAnswer, TokenRequest,
-    Withdrawal, WithdrawalAnswer, path,
+    Enrolled, Enrolment, KeysAnswer, KeysRequest, PrekeyStock, PrekeyWish, ServerInfo, Suspensions, TokenAnswer,
+    TokenRequest, Withdrawal, WithdrawalAnswer, path,
 };
 use protocol::cbor::{self, Format};
 use protocol::link::LinkCode;
 use protocol::problem::{self, Code, Problem};
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::sign::Purpose;
-use protocol::{Address, ArchiveId, MessageId, limits};
+use protocol::{Address, ArchiveId, DeviceId, MessageId, limits};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -157,6 +157,26 @@ impl Relay {
             binary_body(self.request(Method::PUT, &path), sealed.clone())
         })
         .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn suspensions(&self, account: &Account) -> Result<Suspensions, Error> {
+        json(
+            self.authorised(account, || self.request(Method::GET, path::SUSPENSIONS))
+                .await?,
+        )
+        .await
+    }
+
+    pub(crate) async fn suspend(&self, account: &Account, device: DeviceId) -> Result<(), Error> {
+        let path = format!("{}/{device}", path::SUSPENSIONS);
+        self.authorised(account, || self.request(Method::PUT, &path)).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn lift(&self, account: &Account, device: DeviceId) -> Result<(), Error> {
+        let path = format!("{}/{device}", path::SUSPENSIONS);
+        self.authorised(account, || self.request(Method::DELETE, &path)).await?;
         Ok(())
     }
 

@@ -67,6 +67,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Error::NotEnrolled`]; [`Error::Network`] or [`Error::Relay`] when it could not be finished: what was done is kept.
+    /// With `device-suspended` the session is locked until a sync finds that the device was let in again.
     pub async fn sync(&self) -> Result<SyncReport, Error> {
         let mut report = SyncReport::default();
         self.sync_into(&mut report).await?;
@@ -76,16 +77,19 @@ impl Session {
     /// As [`Session::sync`]; `report` holds what was done also when it could not be finished.
     async fn sync_into(&self, report: &mut SyncReport) -> Result<(), Error> {
         let _alone = self.syncing.lock().await;
+        self.come_back().await?;
         let account = self.read(Account::load)?;
         // Many steps make a large future, which whoever syncs would carry along.
         let outcome = Box::pin(self.exchange(report)).await;
-        self.heed_removal(&account, outcome).await
+        self.heed(&account, outcome).await
     }
 
     async fn exchange(&self, report: &mut SyncReport) -> Result<(), Error> {
         self.publish_lists(&self.read(Account::load)?).await?;
         let account = &self.read(Account::load)?;
         self.answer_links(account).await?;
+        self.lift_suspensions(account).await?;
+        self.ask_for_history(account)?;
         // What one row of the outbox could not do keeps nothing from coming in.
         let pushed = match self.push(account, report).await {
             Err(error @ Error::Network(reason)) if !reason.is_line_down() => Err(error),

@@ -7,7 +7,8 @@ use protocol::{Address, DeviceId, DeviceName, MessageId, Timestamp, cbor, limits
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::OutboxKind;
-use crate::account::name;
+use crate::account::{Account, name};
+use crate::archive;
 use crate::clock;
 use crate::error::Error;
 use crate::mail::list::Direction;
@@ -26,6 +27,7 @@ pub(crate) enum Field {
     Deleted,
     Draft,
     Name,
+    HistoryWanted,
 }
 
 numbered! {
@@ -36,6 +38,7 @@ numbered! {
         Deleted = 3,
         Draft = 4,
         Name = 5,
+        HistoryWanted = 6,
     }
 }
 
@@ -50,7 +53,7 @@ pub(crate) fn record(tx: &Transaction<'_>, number: i64, field: Field, value: boo
     note(tx, (&sender, id), field, value, at)?;
     match field {
         Field::Deleted => bury(tx, &sender, id),
-        Field::Draft | Field::Name => Ok(()),
+        Field::Draft | Field::Name | Field::HistoryWanted => Ok(()),
         Field::Read | Field::Handled | Field::Archived => show(tx, &sender, id),
     }
 }
@@ -71,6 +74,12 @@ pub(crate) fn record_name(
         true,
         at,
     )
+}
+
+/// Takes note that this device has no history, and that the main one is to be asked for it.
+pub(crate) fn record_history_wanted(tx: &Transaction<'_>, account: &Account, at: Timestamp) -> Result<(), Error> {
+    let id = MessageId::from_bytes(*account.device.as_bytes());
+    note(tx, (&account.address, id), Field::HistoryWanted, true, at)
 }
 
 /// The other devices are told again of every state: one of them has none. Which of two holds is the same everywhere only
@@ -184,6 +193,7 @@ fn due(tx: &Transaction<'_>) -> Result<Vec<State>, Error> {
             Field::Handled => Change::Handled(value),
             Field::Archived => Change::Archived(value),
             Field::Deleted => Change::Deleted,
+            Field::HistoryWanted => Change::HistoryWanted,
             Field::Draft | Field::Name => {
                 let content = if field == Field::Draft {
                     draft(tx, &sender, id)?
@@ -263,6 +273,7 @@ pub(super) fn apply(tx: &Transaction<'_>, message: &Message) -> Result<(), Error
                     received::store_draft(tx, &state.sender, state.id, content, state.at)?;
                 }
             }
+            Change::HistoryWanted => archive::asked_for(tx, named(state.id))?,
             Change::Name(name) => name::store(tx, &named(state.id), name)?,
             Change::Read(_) | Change::Handled(_) | Change::Archived(_) => show(tx, &state.sender, state.id)?,
         }
@@ -314,6 +325,7 @@ const fn field_of(change: &Change) -> Field {
         Change::Deleted => Field::Deleted,
         Change::Draft(_) => Field::Draft,
         Change::Name(_) => Field::Name,
+        Change::HistoryWanted => Field::HistoryWanted,
     }
 }
 
@@ -325,6 +337,6 @@ const fn named(id: MessageId) -> DeviceId {
 const fn value_of(change: &Change) -> bool {
     match change {
         Change::Read(value) | Change::Handled(value) | Change::Archived(value) => *value,
-        Change::Deleted | Change::Draft(_) | Change::Name(_) => true,
+        Change::Deleted | Change::Draft(_) | Change::HistoryWanted | Change::Name(_) => true,
     }
 }

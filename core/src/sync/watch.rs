@@ -99,7 +99,7 @@ impl Session {
         let cursor = self.cursor()?;
         tokio::select! {
             page = self.relay.page(&account, cursor, limits::POLL_SECONDS) => {
-                page?;
+                self.heed(&account, page).await?;
             }
             () = self.work_is_due() => {}
         }

@@ -1,8 +1,11 @@
 //! Several devices of one account: added by a code, with the history; then all of them show the same.
 
+use pli_core::keystore::{self, KeyPlace};
+use pli_core::store::StoreError;
 use pli_core::{Error, Folder, Session};
 use pli_tests::dice::Dice;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+use protocol::Code;
 
 /// The GP's tablet, added by the GP's phone.
 async fn linked(place: &Place, main: &Session, name: &str) -> Session {
@@ -297,6 +300,116 @@ async fn in_a_shared_box_all_see_on_which_device_a_mail_was_handled() {
         assert_eq!(by.device, gp.devices().unwrap()[1].id);
     }
     assert_eq!(listing(&third), listing(&gp));
+}
+
+/// Whether a device says that it is suspended.
+fn is_suspended<T>(outcome: &Result<T, Error>) -> bool {
+    matches!(outcome, Err(Error::Relay(Code::DeviceSuspended)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_device_stops_and_locks_and_catches_up_once_it_is_let_in() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let mut tablet = linked(&place, &gp, "tablet").await;
+    for subject in ["Avant", "Aussi avant"] {
+        nurse.send(&draft(&[GP], subject)).unwrap();
+    }
+    nurse.sync().await.unwrap();
+    for _ in 0..2 {
+        gp.sync().await.unwrap();
+        tablet.sync().await.unwrap();
+    }
+    assert_eq!(inbox(&tablet), ["Avant", "Aussi avant"]);
+    let device = gp.devices().unwrap()[1].id;
+    gp.suspend_device(device).await.unwrap();
+    assert_eq!(gp.suspensions().await.unwrap()[0].device, device);
+    nurse.send(&draft(&[GP], "Pendant")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    gp.delete(number(&gp, Folder::Inbox, "Avant")).unwrap();
+    gp.mark_handled(number(&gp, Folder::Inbox, "Aussi avant")).unwrap();
+    gp.sync().await.unwrap();
+
+    assert!(is_suspended(&tablet.sync().await));
+    // A new process changes nothing, nor does asking again: it is locked, and everything stays.
+    for _ in 0..2 {
+        assert!(is_suspended(&tablet.list(Folder::Inbox, None, 10)));
+        assert!(is_suspended(&tablet.unlock()));
+        assert!(is_suspended(&tablet.sync().await));
+        tablet.close();
+        tablet = place.phone_in("tablet");
+    }
+    assert!(place.home("tablet").join("store.db").exists());
+
+    assert!(matches!(
+        gp.lift_suspension(gp.devices().unwrap()[0].id),
+        Err(Error::NoSuchDevice)
+    ));
+    gp.lift_suspension(device).unwrap();
+    gp.sync().await.unwrap();
+    for _ in 0..2 {
+        tablet.sync().await.unwrap();
+    }
+    assert_eq!(inbox(&tablet), ["Aussi avant", "Pendant"]);
+    assert_eq!(listing(&tablet), listing(&gp));
+    assert!(tablet.unopened().unwrap().is_empty());
+    assert_eq!(gp.suspensions().await.unwrap(), []);
+    // It has what comes from now on, by itself.
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    nurse.sync().await.unwrap();
+    tablet.sync().await.unwrap();
+    assert_eq!(inbox(&tablet), ["Aussi avant", "Pendant", "Après"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_device_suspends_the_main_one_and_a_suspended_one_that_is_removed_erases_itself() {
+    let place = Place::open().await;
+    let gp = place.enrol(GP).await;
+    let tablet = linked(&place, &gp, "tablet").await;
+    let [main, other] = [0, 1].map(|place| gp.devices().unwrap()[place].id);
+    gp.suspend_device(other).await.unwrap();
+    assert!(is_suspended(&tablet.sync().await));
+    gp.remove_device(other).unwrap();
+    gp.sync().await.unwrap();
+    assert!(matches!(tablet.sync().await, Err(Error::DeviceRemoved)));
+    assert!(!place.home("tablet").join("store.db").exists());
+
+    let second = linked(&place, &gp, "second").await;
+    assert!(matches!(second.lift_suspension(main), Err(Error::NotMain)));
+    second.suspend_device(main).await.unwrap();
+    assert!(is_suspended(&gp.sync().await));
+    assert!(place.home(GP).join("store.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_is_lost_on_its_way_is_asked_for_again() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Avant")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    let tablet = linked(&place, &gp, "tablet").await;
+    // What says where the history is does not open.
+    let home = place.home("tablet");
+    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    store
+        .write::<_, StoreError>(|tx| Ok(tx.execute("DELETE FROM prekey WHERE leaf = 0", [])?))
+        .unwrap();
+    for _ in 0..2 {
+        tablet.sync().await.unwrap();
+        assert!(inbox(&tablet).is_empty());
+    }
+    gp.sync().await.unwrap();
+    for _ in 0..2 {
+        tablet.sync().await.unwrap();
+    }
+    assert_eq!(inbox(&tablet), ["Avant"]);
+    // It asks no more, and is told no more.
+    for device in [&gp, &tablet, &gp, &tablet] {
+        let report = device.sync().await.unwrap();
+        assert_eq!(report.sent, 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,66 @@
+//! Suspending a device of one's account, and letting it in again.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::api::Suspensions;
+use protocol::{Code, DeviceId, Timestamp};
+
+use super::App;
+use super::extract::{Caller, InPath};
+use super::refusal::Refusal;
+use crate::storage::suspensions;
+
+/// `GET /v1/suspensions`.
+pub(super) async fn list(State(app): State<App>, Caller(caller): Caller) -> Result<axum::Json<Suspensions>, Refusal> {
+    let account = caller.place.account;
+    let suspensions = app
+        .storage()
+        .read_as(caller.place, move |connection| suspensions::list(connection, account))
+        .await?;
+    Ok(axum::Json(Suspensions { suspensions }))
+}
+
+/// `PUT /v1/suspensions/{device}`: its tokens end, and its stream and polls.
+pub(super) async fn suspend(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    InPath(device): InPath<String>,
+) -> Result<StatusCode, Refusal> {
+    let device = asked(&app, caller.device, &device)?;
+    let (place, now, doors) = (caller.place, Timestamp::now(), app.clone());
+    app.storage()
+        .write_as(place, move |connection, effects| {
+            suspensions::suspend(connection, effects, place, device, now)?;
+            doors.tokens().end(&[device]);
+            Ok(())
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /v1/suspensions/{device}`.
+pub(super) async fn lift(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    InPath(device): InPath<String>,
+) -> Result<StatusCode, Refusal> {
+    let device = asked(&app, caller.device, &device)?;
+    app.storage()
+        .write_as(caller.place, move |connection, _| {
+            suspensions::lift(connection, &caller, device)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The device that is asked about, if the one that asks has not asked too often.
+fn asked(app: &App, caller: DeviceId, device: &str) -> Result<DeviceId, Refusal> {
+    let device = device
+        .parse()
+        .map_err(|_| Refusal::new(Code::NotFound, "not a device"))?;
+    if app.doors().uploads.take(caller.as_bytes(), 1) {
+        Ok(device)
+    } else {
+        Err(Refusal::new(Code::Throttled, ""))
+    }
+}

@@ -1,0 +1,85 @@
+//! Suspension: another device of the account is shut out at once, and let in again by the main one.
+//! What becomes of a device that is suspended itself is in [`super::standing`].
+
+use protocol::api::Suspension;
+use protocol::{Code, DeviceId};
+use rusqlite::Connection;
+
+use super::{Account, list};
+use crate::archive;
+use crate::error::Error;
+use crate::session::Session;
+use crate::store::column::Column;
+
+impl Session {
+    /// Shuts another device of the account out at once. It stops, locks, and erases nothing; nothing is sealed to it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchDevice`] for one that is not on the list, and for this one; [`Error::Network`], [`Error::Relay`].
+    pub async fn suspend_device(&self, device: DeviceId) -> Result<(), Error> {
+        let account = self.read(Account::load)?;
+        if device == account.device || account.verified.device(&device).is_none() {
+            return Err(Error::NoSuchDevice);
+        }
+        self.relay.suspend(&account, device).await
+    }
+
+    /// Lets a suspended device in again with the next sync, and writes the history anew for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotMain`]; [`Error::NoSuchDevice`] for one that is not on the list, and for this one.
+    pub fn lift_suspension(&self, device: DeviceId) -> Result<(), Error> {
+        self.write(|tx| {
+            list::identity_key(tx)?;
+            let account = Account::load(tx)?;
+            if device == account.device || account.verified.device(&device).is_none() {
+                return Err(Error::NoSuchDevice);
+            }
+            tx.execute("INSERT OR IGNORE INTO lifting (device) VALUES (?1)", [Column(&device)])?;
+            Ok(())
+        })
+    }
+
+    /// The devices of the account that are suspended, as the relay has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Network`], [`Error::Relay`].
+    pub async fn suspensions(&self) -> Result<Vec<Suspension>, Error> {
+        let account = self.read(Account::load)?;
+        Ok(self.relay.suspensions(&account).await?.suspensions)
+    }
+
+    /// Lets in whom a person said: before anything comes in, so that nothing falls between that and the history.
+    pub(crate) async fn lift_suspensions(&self, account: &Account) -> Result<(), Error> {
+        for device in self.read(lifting)? {
+            match self.relay.lift(account, device).await {
+                // It is not on the list any more, or another device is the main one now.
+                Err(Error::Relay(code @ (Code::NotFound | Code::NotMain))) => {
+                    tracing::warn!(code = code.as_str(), "a device is not let in again");
+                    self.write(|tx| {
+                        tx.execute("DELETE FROM lifting WHERE device = ?1", [Column(&device)])?;
+                        Ok(())
+                    })?;
+                }
+                outcome => {
+                    outcome?;
+                    let now = self.relay.clock.now();
+                    self.write(|tx| {
+                        tx.execute("DELETE FROM lifting WHERE device = ?1", [Column(&device)])?;
+                        archive::write_again(tx, device, now)
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lifting(connection: &Connection) -> Result<Vec<DeviceId>, Error> {
+    let mut select = connection.prepare_cached("SELECT device FROM lifting")?;
+    let devices = select.query_map([], |row| row.get(0).map(|Column(device)| device))?;
+    Ok(devices.collect::<Result<_, _>>()?)
+}
