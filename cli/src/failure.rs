@@ -19,6 +19,12 @@ pub(crate) enum Failure {
     DemoProcess { what: String, said: String },
     /// The demonstration did not show what it claims.
     DemoUnlike { what: String },
+    /// The relay did not take the list with the new device.
+    DeviceNotAdded,
+    /// The person did not confirm a change of devices, or could not be asked.
+    DeviceNotConfirmed,
+    /// Several devices begin so.
+    DeviceUnclear,
     /// Another process drops documents for this phone.
     ExportRunning,
     /// A file cannot be read.
@@ -39,6 +45,8 @@ pub(crate) enum Failure {
     LetterNotText { path: PathBuf },
     /// A line of input is missing.
     InputMissing { what: &'static str },
+    /// No new device shows the code.
+    LinkNotShown,
     /// A recipient has no device.
     NotReachable { address: String },
     /// The phone was not enrolled yet.
@@ -75,6 +83,9 @@ impl Failure {
             Self::Core(error) => error.code(),
             Self::DemoProcess { .. } => "demo-process",
             Self::DemoUnlike { .. } => "demo-unlike",
+            Self::DeviceNotAdded => "device-not-added",
+            Self::DeviceNotConfirmed => "device-not-confirmed",
+            Self::DeviceUnclear => "device-unclear",
             Self::ExportRunning => "export-running",
             Self::FileUnreadable { .. } => "file-unreadable",
             Self::FileUnwritable { .. } => "file-unwritable",
@@ -85,6 +96,7 @@ impl Failure {
             Self::InputMissing { .. } => "input-missing",
             Self::Interrupted => "interrupted",
             Self::LetterNotText { .. } => "letter-not-text",
+            Self::LinkNotShown => "link-not-shown",
             Self::NotReachable { .. } => "not-reachable",
             Self::NotSetUp => "not-set-up",
             Self::NothingToAccept { .. } => "nothing-to-accept",
@@ -119,6 +131,21 @@ impl Failure {
                 "The demonstration did not show what it should: {what}.",
                 "La démonstration n'a pas montré ce qu'elle devait : {what}."
             ),
+            Self::DeviceNotAdded => say(
+                "The relay did not take the new device: its code may be too old. End `pli device link` there, begin it again, and read the new code.",
+                "Le relais n'a pas pris le nouvel appareil : son code est peut-être trop ancien. Arrêtez-y `pli device link`, recommencez, et lisez le nouveau code.",
+            )
+            .to_owned(),
+            Self::DeviceNotConfirmed => say(
+                "Nothing has changed. Say yes where it asks, or repeat the command with --yes.",
+                "Rien n'a changé. Répondez oui à la question, ou répétez la commande avec --yes.",
+            )
+            .to_owned(),
+            Self::DeviceUnclear => say(
+                "Several devices begin so: give more of the id that `pli device list` shows.",
+                "Plusieurs appareils commencent ainsi : donnez plus de l'identifiant qu'affiche `pli device list`.",
+            )
+            .to_owned(),
             Self::ExportRunning => say(
                 "Another `pli watch --export` runs for this phone. End it first: each document is dropped by one process.",
                 "Un autre `pli watch --export` tourne pour ce téléphone. Arrêtez-le d'abord : un seul processus dépose les documents.",
@@ -164,6 +191,11 @@ impl Failure {
                     "{path} n'est pas du texte en UTF-8. Enregistrez-le en UTF-8, ou envoyez-le par --attach."
                 )
             }
+            Self::LinkNotShown => say(
+                "No new device shows this code now. Read it again, and see that `pli device link` runs there.",
+                "Aucun nouvel appareil ne montre ce code en ce moment. Relisez-le, et vérifiez que `pli device link` y tourne.",
+            )
+            .to_owned(),
             Self::NotReachable { address } => tell!(
                 "{address} has no enrolled device yet, so nothing was sent. Reach them by other means, or ask them to enrol.",
                 "{address} n'a pas encore d'appareil inscrit, rien n'a donc été envoyé. Joignez cette personne autrement, ou demandez-lui de s'inscrire."

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod demo;
+mod device;
 mod directory;
 mod drop_folder;
 mod enrol;
@@ -66,6 +67,7 @@ async fn run(command: Command, screen: Screen) -> Result<(), Failure> {
     match command {
         Command::Admin(asked) => serve::admin(asked.command, screen),
         Command::Demo(asked) => demo::demo(asked.once, screen).await,
+        Command::Device(asked) => device::device(asked.command, screen).await,
         Command::Directory(asked) => directory::directory(asked.command, screen).await,
         Command::Enrol(asked) => enrol::enrol(asked, screen).await,
         Command::Hprim(asked) => hprim::hprim(asked.command, screen),

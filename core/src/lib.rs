@@ -24,7 +24,7 @@ pub use account::enrol::RecoveryPhrase;
 pub use account::identity::{CorrespondentView, IdentityView};
 pub use account::link::LinkRequest;
 pub use account::list::DeviceView;
-pub use archive::BackupView;
+pub use archive::{BackupView, HistoryProgress, LinkProgress};
 pub use error::{DraftError, Error, KeysError, NetworkError, ServerError};
 pub use mail::compose::{Draft, SendWarning};
 pub use mail::list::{AttachmentView, Delivery, DeliveryState, Folder, HandledBy, MessageView, Summary};

@@ -10,6 +10,7 @@
 )]
 
 mod demonstration;
+mod devices;
 mod doors;
 mod drop_folder;
 mod help;

@@ -26,7 +26,78 @@ struct Writing {
     next_part: u64,
 }
 
+/// How far the adding of a device has come on the main one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LinkProgress {
+    /// Whether the device is on the list, so that later mail is sealed to it.
+    pub is_listed: bool,
+    /// How many mails and correspondents its history still lacks.
+    pub left: u32,
+    /// Whether the history is at the relay, and the device was told where.
+    pub is_told: bool,
+}
+
+/// How much of its history a device that was just added has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HistoryProgress {
+    /// Parts that are taken in.
+    pub taken: u64,
+    /// Parts that there are; 0 while the main device still writes them.
+    pub parts: u64,
+}
+
 impl Session {
+    /// How far the adding of `device` has come; none when it is not being added here, or not any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn link_progress(&self, device: DeviceId) -> Result<Option<LinkProgress>, Error> {
+        self.read(|connection| {
+            let progress = connection
+                .query_row(
+                    "SELECT step, (SELECT count(*) FROM history_due WHERE device = ?1),
+                            EXISTS (SELECT 1 FROM outbox WHERE kind = ?2)
+                     FROM linking WHERE device = ?1",
+                    params![Column(&device), OutboxKind::History],
+                    |row| {
+                        let (step, is_leaving): (u32, bool) = (row.get(0)?, row.get(2)?);
+                        Ok(LinkProgress {
+                            is_listed: step > 0,
+                            left: row.get(1)?,
+                            is_told: step == 3 && !is_leaving,
+                        })
+                    },
+                )
+                .optional()?;
+            Ok(progress)
+        })
+    }
+
+    /// How much of its history this device has; none when it has all of it, or is the first one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`], [`Error::Store`].
+    pub fn history_progress(&self) -> Result<Option<HistoryProgress>, Error> {
+        self.read(|connection| {
+            let progress = connection
+                .query_row(
+                    "SELECT next_part, parts FROM restoration WHERE history <> x''
+                     UNION ALL SELECT 0, 0 FROM account WHERE history_awaited_at > 0 LIMIT 1",
+                    [],
+                    |row| {
+                        Ok(HistoryProgress {
+                            taken: row.get(0)?,
+                            parts: row.get(1)?,
+                        })
+                    },
+                )
+                .optional()?;
+            Ok(progress)
+        })
+    }
+
     /// Writes what is left of the histories of new devices, and tells each where its own is.
     pub(crate) async fn write_histories(&self, account: &Account) -> Result<(), Error> {
         self.write(begin)?;

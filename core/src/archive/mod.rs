@@ -8,6 +8,7 @@ mod write;
 use protocol::{ArchiveId, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
+pub use history::{HistoryProgress, LinkProgress};
 pub(crate) use history::{asked_for, await_history, take_note, write_again};
 
 use crate::account::Account;

@@ -92,11 +92,12 @@ impl Session {
     }
 }
 
-/// Whether the backup lacks something that can be written now.
+/// Whether there is an archive to be taken in, or the backup lacks something that can be written now.
 pub(crate) fn is_due(connection: &Connection) -> Result<bool, Error> {
     let is_due = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM backup) AND NOT EXISTS (SELECT 1 FROM restoration)
-            AND (EXISTS (SELECT 1 FROM backup_due) OR EXISTS (SELECT 1 FROM backup_part))",
+        "SELECT EXISTS (SELECT 1 FROM restoration)
+            OR (EXISTS (SELECT 1 FROM backup)
+                AND (EXISTS (SELECT 1 FROM backup_due) OR EXISTS (SELECT 1 FROM backup_part)))",
         [],
         |row| row.get(0),
     )?;
