@@ -2,15 +2,13 @@
 
 use std::fs;
 
-use serde_json::Value;
-
 use crate::failure::Failure;
 use crate::language::{say, tell};
 
 use super::cast::{self, CARDIOLOGIST, NURSE, Person};
 use super::disk;
 use super::stage::Stage;
-use super::story::{Relay, ensure, mails, number, receive, text, write};
+use super::story::{Relay, ensure, everything, number, receive, text, write};
 
 /// The lost phone, in other hands.
 const FOUND: Person = Person { key: "found", ..NURSE };
@@ -20,7 +18,7 @@ pub(super) async fn play(stage: &mut Stage, relay: &Relay, phrase: &str) -> Resu
     let letters = cast::letters();
     let (nurse, cardiologist) = (NURSE.name(), CARDIOLOGIST.name());
     stage.on_phone(NURSE, &["sync"], "").await?;
-    let before = everything(stage).await?;
+    let before = everything(stage, NURSE).await?;
     lose(stage).await?;
     write(stage, CARDIOLOGIST, &[NURSE], letters.meanwhile).await?;
     stage.tell(&tell!(
@@ -40,7 +38,7 @@ pub(super) async fn play(stage: &mut Stage, relay: &Relay, phrase: &str) -> Resu
     let restored = stage.on_phone(NURSE, &words, phrase).await?;
     let count = number(&restored, "/restored")?;
     ensure(
-        everything(stage).await? == before,
+        everything(stage, NURSE).await? == before,
         say(
             "all mail is back, with its states",
             "tout le courrier revient, avec ses états",
@@ -89,24 +87,6 @@ async fn lose(stage: &Stage) -> Result<(), Failure> {
     let (phone, _) = stage.start(NURSE.key, &words).await?;
     phone.kill().await?;
     fs::rename(&home, stage.home(FOUND)).map_err(Failure::System)
-}
-
-/// Every mail of the nurse's phone and what became of it, in no particular order.
-async fn everything(stage: &Stage) -> Result<Vec<String>, Failure> {
-    let mut all = Vec::new();
-    for folder in ["inbox", "sent", "archive", "drafts"] {
-        let listed = stage.on_phone(NURSE, &["mail", "list", "--folder", folder], "").await?;
-        for mail in mails(&listed)? {
-            // Numbers are the phone's own.
-            let fields = [
-                "id", "sender", "people", "subject", "patient", "read", "handled", "state",
-            ];
-            let line = fields.map(|field| mail.get(field).unwrap_or(&Value::Null).to_string());
-            all.push(format!("{folder} {}", line.join(" ")));
-        }
-    }
-    all.sort();
-    Ok(all)
 }
 
 fn search(stage: &mut Stage, phrase: &str) -> Result<(), Failure> {

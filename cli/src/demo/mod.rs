@@ -6,6 +6,7 @@ mod disk;
 mod lost;
 mod stage;
 mod story;
+mod tablet;
 
 use std::path::Path;
 

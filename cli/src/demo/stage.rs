@@ -120,10 +120,11 @@ impl Stage {
         if !ended.success {
             return Err(failed(words, &ended.said));
         }
-        if ended.answer.is_empty() {
+        // What a command says of its progress stands before its answer.
+        let Some(answer) = ended.answer.lines().last() else {
             return Ok(Value::Null);
-        }
-        serde_json::from_str(&ended.answer).map_err(|_| failed(words, &ended.answer))
+        };
+        serde_json::from_str(answer).map_err(|_| failed(words, &ended.answer))
     }
 
     /// Runs a command that has to be refused, and takes the code.

@@ -12,6 +12,7 @@ use super::cast::{self, CARDIOLOGIST, DERMATOLOGIST, GP, Letter, NURSE, Person, 
 use super::disk;
 use super::lost;
 use super::stage::{Service, Stage};
+use super::tablet::{self, TABLET};
 
 /// How long the watcher of a folder is waited for.
 const DROP_PATIENCE: Duration = Duration::from_mins(1);
@@ -34,7 +35,9 @@ pub(super) async fn play(stage: &mut Stage) -> Result<Relay, Failure> {
     let (nurse_sent, gp_number) = finding(stage).await?;
     question_and_answer(stage, gp_number).await?;
     states(stage, nurse_sent).await?;
+    tablet::link(stage, &relay).await?;
     result(stage).await?;
+    tablet::go_on(stage).await?;
     let relay = bad_line(stage, relay).await?;
     lost::play(stage, &relay, &phrase).await?;
     Ok(relay)
@@ -353,7 +356,7 @@ async fn bad_line(stage: &mut Stage, relay: Relay) -> Result<Relay, Failure> {
     stage.on_phone(NURSE, &["sync"], "").await?;
     receive(stage, NURSE, letters.order).await?;
     receive(stage, CARDIOLOGIST, letters.weight).await?;
-    for person in [NURSE, GP, CARDIOLOGIST] {
+    for person in [NURSE, GP, TABLET, CARDIOLOGIST] {
         let again = stage.on_phone(person, &["sync"], "").await?;
         ensure(
             number(&again, "/received")? == 0,
@@ -389,7 +392,7 @@ fn search(stage: &mut Stage) -> Result<(), Failure> {
         "Une recherche sur son disque de {count} objets, lignes et données de la patiente, en {forms} : rien n'est trouvé.\n\
          Les adresses le sont : un relais sait qui écrit à qui, et quand."
     ))?;
-    for person in [NURSE, GP, CARDIOLOGIST] {
+    for person in [NURSE, GP, TABLET, CARDIOLOGIST] {
         let found = disk::readable(&stage.home(person), &secrets).map_err(Failure::System)?;
         ensure(
             found.is_empty(),
@@ -400,8 +403,8 @@ fn search(stage: &mut Stage) -> Result<(), Failure> {
         )?;
     }
     stage.tell(say(
-        "The same search of the three phones' folders: nothing.",
-        "La même recherche dans les dossiers des trois téléphones : rien.",
+        "The same search of the folders of the three phones and the tablet: nothing.",
+        "La même recherche dans les dossiers des trois téléphones et de la tablette : rien.",
     ))
 }
 
@@ -455,6 +458,26 @@ pub(super) async fn receive(stage: &Stage, person: Person, letter: Letter) -> Re
             "chaque courrier arrive exactement une fois",
         ))),
     }
+}
+
+/// Every mail of a device and what became of it, in no particular order.
+pub(super) async fn everything(stage: &Stage, device: Person) -> Result<Vec<String>, Failure> {
+    let mut all = Vec::new();
+    for folder in ["inbox", "sent", "archive", "drafts"] {
+        let listed = stage
+            .on_phone(device, &["mail", "list", "--folder", folder], "")
+            .await?;
+        for mail in mails(&listed)? {
+            // Numbers are the phone's own.
+            let fields = [
+                "id", "sender", "people", "subject", "patient", "read", "handled", "state",
+            ];
+            let line = fields.map(|field| mail.get(field).unwrap_or(&Value::Null).to_string());
+            all.push(format!("{folder} {}", line.join(" ")));
+        }
+    }
+    all.sort();
+    Ok(all)
 }
 
 pub(super) fn mails(list: &Value) -> Result<&Vec<Value>, Failure> {

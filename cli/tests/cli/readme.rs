@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::devices::Told;
 use crate::scene::{Running, dropped, pli, until, with_input};
 
 #[test]
@@ -19,6 +20,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
     let mut url = String::new();
     let mut services = Vec::new();
     let mut phrase = String::new();
+    let mut linking = None;
     let mut last = String::new();
     for line in section.lines().filter_map(|line| line.strip_prefix("    ")) {
         let line = line.replace("https://127.0.0.1:8443", &url);
@@ -40,6 +42,16 @@ fn the_commands_of_the_readme_do_what_it_says() {
             services.push(service);
             continue;
         }
+        if line.starts_with("pli device link ") {
+            let mut command = pli();
+            command.args(&words).current_dir(folder.path());
+            let mut tablet = Told::begin(&mut command);
+            phrase = format!("{}\n", tablet.event("code")["code"].as_str().unwrap());
+            linking = Some(tablet);
+            continue;
+        }
+        // Nobody sits at this terminal to say yes.
+        let line = line.replace("pli device accept ", "pli device accept --yes ");
         if line.starts_with("cmp ") {
             until("the document is dropped", || !dropped(&practice).is_empty());
         }
@@ -53,7 +65,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
             .env("PATH", &path)
             .env("LC_ALL", "en_GB.UTF-8")
             .current_dir(folder.path());
-        // What the paper says is typed where the new phone asks for it.
+        // What the paper says, or the other device, is typed where it is asked for.
         let output = with_input(&mut command, &phrase);
         assert!(
             output.status.success(),
@@ -64,6 +76,11 @@ fn the_commands_of_the_readme_do_what_it_says() {
         if line.starts_with("pli enrol jean.martin") {
             let words = said.lines().find_map(|line| line.strip_prefix("    "));
             phrase = format!("{}\n", words.unwrap());
+        }
+        if line.starts_with("pli device accept ") {
+            let mut tablet = linking.take().unwrap();
+            assert_eq!(tablet.event("complete")["mails"], 2);
+            tablet.end();
         }
         if line.starts_with("pli mail list ") {
             assert_eq!(said.matches("HPRIM document").count(), 2, "{said}");
