@@ -73,8 +73,8 @@ pub(crate) enum Command {
     ]))]
     Recovery(Recovery),
     #[command(about = say(
-        "Add, list, name and remove the devices of your address",
-        "Ajouter, lister, nommer et retirer les appareils de votre adresse"
+        "Add, list, name, suspend and remove the devices of your address",
+        "Ajouter, lister, nommer, suspendre et retirer les appareils de votre adresse"
     ), after_help = examples(&[
         "pli device link jean.martin@medical28.apicrypt.org --name Tablette --server https://relay.example",
         "pli device accept",
@@ -336,6 +336,26 @@ pub(crate) enum DeviceCommand {
         which: String,
         #[arg(value_name = "NAME", help = say("Its new name", "Son nouveau nom"))]
         name: DeviceName,
+        #[command(flatten)]
+        phone: Phone,
+    },
+    #[command(about = say(
+        "Shut another device out at once, from any of them; it locks, and erases nothing",
+        "Exclure aussitôt un autre appareil, depuis n'importe lequel ; il se verrouille et n'efface rien"
+    ), after_help = examples(&["pli device suspend Tablette"]))]
+    Suspend {
+        #[arg(value_name = "DEVICE", help = which_device())]
+        which: String,
+        #[command(flatten)]
+        phone: Phone,
+    },
+    #[command(about = say(
+        "On the main device: let a suspended one in again; it catches up",
+        "Sur l'appareil principal : rétablir un appareil suspendu ; il rattrape son retard"
+    ), after_help = examples(&["pli device resume Tablette"]))]
+    Resume {
+        #[arg(value_name = "DEVICE", help = which_device())]
+        which: String,
         #[command(flatten)]
         phone: Phone,
     },

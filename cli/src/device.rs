@@ -5,23 +5,29 @@ use std::time::Duration;
 
 use pli_core::{DeviceView, Error, HistoryProgress, LinkProgress, Session, SyncReport};
 use protocol::address::Address;
+use protocol::api::Suspension;
 use protocol::problem::Code;
-use protocol::{DeviceId, DeviceName};
+use protocol::{DeviceId, DeviceName, Timestamp};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde::Serialize;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::arguments::{DeviceCommand, RelayName};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::language::{say, tell};
+use crate::mail::local_time;
 use crate::screen::{self, Screen};
 use crate::stop::Ending;
 
 /// How often the other device is listened for.
 const LISTEN_AGAIN: Duration = Duration::from_secs(2);
+/// How long the relay is asked for what only it knows.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+/// So much of an id stands for it where people read.
+const SHORT_ID: usize = 8;
 /// How often progress is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -46,10 +52,18 @@ pub(crate) async fn device(command: DeviceCommand, screen: Screen) -> Result<(),
             let session = Home::find(phone.home.as_deref())?.session()?;
             accept(&session, code, yes, screen).await
         }
-        DeviceCommand::List(phone) => list(&Home::find(phone.home.as_deref())?.session()?, screen),
+        DeviceCommand::List(phone) => list(&Home::find(phone.home.as_deref())?.session()?, screen).await,
         DeviceCommand::Rename { which, name, phone } => {
             let session = Home::find(phone.home.as_deref())?.session()?;
             rename(&session, &which, &name, screen).await
+        }
+        DeviceCommand::Suspend { which, phone } => {
+            let session = Home::find(phone.home.as_deref())?.session()?;
+            suspend(&session, &which, screen).await
+        }
+        DeviceCommand::Resume { which, phone } => {
+            let session = Home::find(phone.home.as_deref())?.session()?;
+            resume(&session, &which, screen).await
         }
         DeviceCommand::Remove { which, yes, phone } => {
             let session = Home::find(phone.home.as_deref())?.session()?;
@@ -306,32 +320,116 @@ struct DeviceLine {
     name: Option<String>,
     main: bool,
     this: bool,
+    added_at: String,
+    /// None where the relay could not be asked.
+    suspended: Option<bool>,
+    /// Whether its history is still on its way.
+    history_due: bool,
+    #[serde(skip)]
+    added: Timestamp,
 }
 
 impl DeviceLine {
-    fn of(device: &DeviceView) -> Self {
-        Self {
+    fn of(session: &Session, device: &DeviceView, suspended: Option<&[Suspension]>) -> Result<Self, Failure> {
+        let history_due = if device.is_this {
+            session.history_progress()?.is_some()
+        } else {
+            session
+                .link_progress(device.id)?
+                .is_some_and(|progress| !progress.is_told)
+        };
+        Ok(Self {
             id: device.id.to_string(),
             name: device.name.as_ref().map(ToString::to_string),
             main: device.is_main,
             this: device.is_this,
+            added_at: device.added_at.to_string(),
+            suspended: suspended.map(|all| all.iter().any(|one| one.device == device.id)),
+            history_due,
+            added: device.added_at,
+        })
+    }
+
+    fn row(&self) -> Vec<String> {
+        let mut what = Vec::new();
+        for (holds, word) in [
+            (self.main, say("main", "principal")),
+            (self.this, say("this one", "celui-ci")),
+            (self.suspended == Some(true), say("suspended", "suspendu")),
+            (self.history_due, say("history on its way", "historique en route")),
+        ] {
+            if holds {
+                what.push(word);
+            }
         }
+        vec![
+            self.id.chars().take(SHORT_ID).collect(),
+            self.name.clone().unwrap_or_default(),
+            local_time(self.added),
+            what.join(", "),
+        ]
     }
 }
 
-fn list(session: &Session, screen: Screen) -> Result<(), Failure> {
-    let lines: Vec<DeviceLine> = session.devices()?.iter().map(DeviceLine::of).collect();
+async fn list(session: &Session, screen: Screen) -> Result<(), Failure> {
+    let devices = session.devices()?;
+    let suspended = match timeout(ANSWER_PATIENCE, session.suspensions()).await {
+        Ok(Ok(suspended)) => Some(suspended),
+        Ok(Err(error)) if !error.is_retryable() => return Err(error.into()),
+        Ok(Err(_)) | Err(_) => {
+            screen::aside(say(
+                "The relay does not answer: whether a device is suspended is not known here.",
+                "Le relais ne répond pas : on ne sait pas ici si un appareil est suspendu.",
+            ));
+            None
+        }
+    };
+    let lines = devices
+        .iter()
+        .map(|device| DeviceLine::of(session, device, suspended.as_deref()))
+        .collect::<Result<Vec<_>, _>>()?;
     screen.answer(&json!({ "devices": lines }), |_| {
-        let rows: Vec<Vec<String>> = lines
-            .iter()
-            .map(|line| {
-                let role = if line.main { say("main", "principal") } else { "" };
-                let here = if line.this { say("this one", "celui-ci") } else { "" };
-                let name = line.name.clone().unwrap_or_default();
-                vec![line.id.clone(), name, role.to_owned(), here.to_owned()]
-            })
-            .collect();
-        screen::table(&["ID", say("NAME", "NOM"), say("ROLE", "RÔLE"), ""], &rows)
+        let rows: Vec<Vec<String>> = lines.iter().map(DeviceLine::row).collect();
+        screen::table(
+            &["ID", say("NAME", "NOM"), say("ADDED", "AJOUTÉ"), say("STATE", "ÉTAT")],
+            &rows,
+        )
+    })
+}
+
+async fn suspend(session: &Session, which: &str, screen: Screen) -> Result<(), Failure> {
+    let device = find(session, which)?;
+    session.suspend_device(device.id).await?;
+    let id = device.id.to_string();
+    let called = called(&device);
+    screen.answer(&json!({ "device": id, "suspended": true }), |_| {
+        tell!(
+            "{called} is suspended: it is shut out at once, locks, and erases nothing. No mail is sealed to it.\n\
+             `pli device resume {called}` on the main device lets it in again, `pli device remove {called}` ends it.",
+            "{called} est suspendu : exclu aussitôt, il se verrouille et n'efface rien. Aucun courrier n'est scellé pour lui.\n\
+             `pli device resume {called}` sur l'appareil principal le rétablit, `pli device remove {called}` y met fin."
+        )
+    })
+}
+
+async fn resume(session: &Session, which: &str, screen: Screen) -> Result<(), Failure> {
+    let device = find(session, which)?;
+    session.lift_suspension(device.id)?;
+    let resumed = is_done(session.sync().await, false, screen)?;
+    let id = device.id.to_string();
+    let called = called(&device);
+    screen.answer(&json!({ "device": id, "resumed": resumed }), |_| {
+        if resumed {
+            tell!(
+                "{called} is let in again, and catches up with its next `pli sync`.",
+                "{called} est rétabli, et rattrape son retard à son prochain `pli sync`."
+            )
+        } else {
+            tell!(
+                "{called} is let in again with the next `pli sync` here.",
+                "{called} est rétabli au prochain `pli sync` ici."
+            )
+        }
     })
 }
 
@@ -358,7 +456,7 @@ async fn rename(session: &Session, which: &str, name: &DeviceName, screen: Scree
 async fn remove(session: &Session, which: &str, yes: bool, screen: Screen) -> Result<(), Failure> {
     let device = find(session, which)?;
     let id = device.id.to_string();
-    let called = device.name.as_ref().map_or(id.as_str(), DeviceName::as_str);
+    let called = called(&device);
     if !yes {
         let question = tell!(
             "Remove {called}? It erases itself, and no mail is sealed to it any more. (y/n)",
@@ -397,6 +495,12 @@ fn is_done(outcome: Result<SyncReport, Error>, done: bool, screen: Screen) -> Re
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// By its name, or what stands for it.
+fn called(device: &DeviceView) -> String {
+    let short = || device.id.to_string().chars().take(SHORT_ID).collect();
+    device.name.as_ref().map_or_else(short, ToString::to_string)
 }
 
 /// The device of this name, or whose id begins so.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pli_core::{Error, Folder, Session};
+use protocol::problem::Code;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -39,7 +40,11 @@ struct Synced {
 /// Sends and takes in, once.
 pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
     let session = Home::find(phone.home.as_deref())?.session()?;
-    session.hurry()?;
+    match session.hurry() {
+        // The sync asks whether it is let in again.
+        Ok(()) | Err(Error::Relay(Code::DeviceSuspended)) => {}
+        Err(error) => return Err(error.into()),
+    }
     let report = session.sync().await?;
     let synced = Synced {
         sent: report.sent,

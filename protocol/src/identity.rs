@@ -248,6 +248,8 @@ pub struct VerifiedDevice {
     pub id: DeviceId,
     /// The key with which it signs.
     pub key: VerifyingKey,
+    /// When it was added.
+    pub added_at: Timestamp,
 }
 
 /// An account whose identity, device list and certificates were found to hold together.
@@ -296,6 +298,7 @@ impl VerifiedAccount {
             devices.push(VerifiedDevice {
                 id,
                 key: certificate.key,
+                added_at: certificate.created_at,
             });
         }
         Ok(Self {

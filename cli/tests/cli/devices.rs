@@ -208,6 +208,26 @@ fn a_tablet_that_is_removed_erases_itself_and_the_phone_goes_on() {
 }
 
 #[test]
+fn a_tablet_is_suspended_by_the_phone_locks_and_catches_up_when_it_is_let_in() {
+    let scene = Scene::enrolled();
+    linked(&scene);
+    let suspended = answer(&mut scene.on(GP, &["device", "suspend", "Tablette"]));
+    assert_eq!(suspended["suspended"], Value::Bool(true));
+    let tablet = &answer(&mut scene.on(GP, &["device", "list"]))["devices"][1];
+    assert_eq!(tablet["suspended"], Value::Bool(true), "{tablet}");
+    refused(&mut on_tablet(&scene, &["sync"]), 1, "device-suspended");
+    refused(&mut on_tablet(&scene, &["mail", "list"]), 1, "device-suspended");
+    send(&scene, "Entre-temps");
+    let resumed = answer(&mut scene.on(GP, &["device", "resume", "Tablette"]));
+    assert_eq!(resumed["resumed"], Value::Bool(true));
+    until("it has what came meanwhile", || {
+        answer(&mut scene.on(GP, &["sync"]));
+        answer(&mut on_tablet(&scene, &["sync"]));
+        subjects(on_tablet(&scene, &["mail", "list"])) == ["Entre-temps"]
+    });
+}
+
+#[test]
 fn a_link_that_is_interrupted_shows_the_same_code_and_a_wrong_one_changes_nothing() {
     let scene = Scene::enrolled();
     let mut first = Told::begin(&mut linking(&scene));

@@ -14,6 +14,8 @@ const COMMANDS: &[&str] = &[
     "device list",
     "device remove",
     "device rename",
+    "device resume",
+    "device suspend",
     "directory",
     "directory accept",
     "directory find",

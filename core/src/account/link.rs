@@ -193,6 +193,7 @@ impl Session {
             let new = VerifiedDevice {
                 id: device,
                 key: hello.key.clone(),
+                added_at: now,
             };
             let root = hello
                 .batch

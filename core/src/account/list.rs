@@ -19,6 +19,8 @@ pub struct DeviceView {
     pub id: DeviceId,
     /// What it is called, if anybody has said so.
     pub name: Option<DeviceName>,
+    /// When it was added.
+    pub added_at: Timestamp,
     /// Whether it is the main one, which alone adds and removes others.
     pub is_main: bool,
     /// Whether it is this one.
@@ -48,6 +50,7 @@ impl Session {
                 Ok(DeviceView {
                     id: device.id,
                     name: name::of(connection, &device.id)?,
+                    added_at: device.added_at,
                     is_main: place == 0,
                     is_this: device.id == account.device,
                 })
