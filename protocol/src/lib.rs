@@ -10,6 +10,7 @@ pub mod cbor;
 pub mod chunked;
 mod device_name;
 pub mod envelope;
+pub mod handover;
 pub mod identity;
 pub mod ids;
 pub mod limits;

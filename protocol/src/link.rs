@@ -30,12 +30,12 @@ pub struct LinkCode {
 }
 
 impl LinkCode {
-    /// A fresh code for this hello.
+    /// A fresh code for this hello, or claim.
     ///
     /// # Errors
     ///
     /// Fails when the system's random source does.
-    pub fn make(hello: &Hello) -> Result<Self, getrandom::Error> {
+    pub fn make<T: Spoken>(hello: &T) -> Result<Self, getrandom::Error> {
         let mut secret = [0; HALF];
         getrandom::fill(&mut secret)?;
         Ok(Self {
@@ -106,13 +106,13 @@ impl LinkCode {
         Ok(cbor::decode(&encoded)?)
     }
 
-    /// The hello of the device that showed this code, and of no other.
+    /// The hello, or claim, of the device that showed this code, and of no other.
     ///
     /// # Errors
     ///
     /// [`LinkError::OtherDevice`] when it is another one's.
-    pub fn open_hello(&self, sealed: &[u8]) -> Result<Hello, LinkError> {
-        let hello: Hello = self.open(sealed)?;
+    pub fn open_hello<T: Spoken>(&self, sealed: &[u8]) -> Result<T, LinkError> {
+        let hello: T = self.open(sealed)?;
         if beginning(&hello) == self.hello {
             Ok(hello)
         } else {
@@ -125,7 +125,7 @@ impl LinkCode {
     /// # Errors
     ///
     /// [`LinkError::Sealed`] when it did not read it.
-    pub fn open_answer(&self, sealed: &[u8]) -> Result<Answer, LinkError> {
+    pub fn open_answer<T: Spoken>(&self, sealed: &[u8]) -> Result<T, LinkError> {
         self.open(sealed)
     }
 
@@ -207,7 +207,7 @@ pub enum LinkError {
     Sealed,
 }
 
-fn beginning(hello: &Hello) -> [u8; HALF] {
+fn beginning<T: Spoken>(hello: &T) -> [u8; HALF] {
     let digest = Digest::of(&[&cbor::encode(hello)]);
     let mut beginning = [0; HALF];
     for (to, from) in beginning.iter_mut().zip(digest.as_bytes()) {

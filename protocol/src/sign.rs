@@ -23,6 +23,8 @@ const ML_DSA_SIGNATURE: usize = 3_309;
 pub enum Purpose {
     /// A device asks the relay for a token.
     Challenge,
+    /// A device is to be the main one.
+    Claim,
     /// An identity vouches for a device.
     DeviceCertificate,
     /// An identity publishes its devices.
@@ -43,6 +45,7 @@ impl Purpose {
     pub const fn context(self) -> &'static [u8] {
         match self {
             Self::Challenge => b"pli/1 challenge",
+            Self::Claim => b"pli/1 claim",
             Self::DeviceCertificate => b"pli/1 device certificate",
             Self::DeviceList => b"pli/1 device list",
             Self::Identity => b"pli/1 identity",

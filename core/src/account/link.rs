@@ -8,7 +8,7 @@ use protocol::{Address, ArchiveId, Code, DeviceId, DeviceName, Timestamp, archiv
 use rusqlite::{Connection, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
-use super::{Account, enrol, list, name, prekeys};
+use super::{Account, enrol, handover, list, name, prekeys};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
@@ -104,12 +104,12 @@ impl Session {
             return Ok(true);
         }
         let joining = self.read(joining)?.ok_or(Error::NotEnrolled)?;
-        let called = joining.code.open_hello(&joining.hello)?.name;
+        let called = joining.code.open_hello::<Hello>(&joining.hello)?.name;
         // The relay keeps it in memory alone.
         self.relay.put_link(&joining.code, "hello", joining.hello).await?;
         let answer = match self.relay.link(&joining.code, "answer").await {
             Err(Error::Relay(Code::NotFound)) => return Ok(false),
-            sealed => joining.code.open_answer(&sealed?)?,
+            sealed => joining.code.open_answer::<Answer>(&sealed?)?,
         };
         let keys = self.relay.identity(&joining.address).await?;
         let present = keys.accounts.first().ok_or(Error::Relay(Code::NotFound))?;
@@ -163,7 +163,7 @@ impl Session {
     pub async fn link_request(&self, code: &str) -> Result<LinkRequest, Error> {
         let code = LinkCode::parse(code)?;
         self.read(list::identity_key)?;
-        let hello = code.open_hello(&self.relay.link(&code, "hello").await?)?;
+        let hello: Hello = code.open_hello(&self.relay.link(&code, "hello").await?)?;
         Ok(LinkRequest {
             name: hello.name,
             device: protocol::identity::device_id(&hello.key),
@@ -174,14 +174,17 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`Session::link_request`].
+    /// As [`Session::link_request`]; [`Error::TooManyDevices`]; [`Error::DevicesChanging`] while this device hands over its role.
     pub async fn confirm_link(&self, code: &str) -> Result<LinkRequest, Error> {
         let code = LinkCode::parse(code)?;
-        let hello = code.open_hello(&self.relay.link(&code, "hello").await?)?;
+        let hello: Hello = code.open_hello(&self.relay.link(&code, "hello").await?)?;
         let now = self.relay.clock.now();
         let device = protocol::identity::device_id(&hello.key);
         self.write(|tx| {
             list::identity_key(tx)?;
+            if handover::successor(tx)?.is_some() {
+                return Err(Error::DevicesChanging);
+            }
             let account = Account::load(tx)?;
             if account.verified.device(&device).is_some() {
                 return Ok(());

@@ -6,7 +6,7 @@ use protocol::sign::{Seed, SigningKey};
 use protocol::{Code, DeviceId, DeviceName, Timestamp, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::{Account, correspondent, name};
+use super::{Account, correspondent, handover, name};
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
@@ -33,6 +33,8 @@ struct Change {
     added: Vec<u8>,
     batch: Vec<u8>,
     removed: Option<DeviceId>,
+    /// This device is to be the first.
+    is_claim: bool,
     upload: Vec<u8>,
 }
 
@@ -59,11 +61,12 @@ impl Session {
         })
     }
 
-    /// Takes a device off the list with the next sync; it erases itself when it hears so.
+    /// Takes a device off the list with the next sync; it erases itself when it hears so. One that this device is handing over
+    /// to is not handed over to any more.
     ///
     /// # Errors
     ///
-    /// [`Error::NotMain`]; [`Error::NoSuchDevice`] for one that is not on the list, and for this one.
+    /// [`Error::NotMain`]; [`Error::DevicesChanging`] while this device hands its role over to another one; [`Error::NoSuchDevice`] for one that is not on the list, and for this one.
     pub fn remove_device(&self, device: DeviceId) -> Result<(), Error> {
         self.write(|tx| {
             identity_key(tx)?;
@@ -71,6 +74,10 @@ impl Session {
             if device == account.device || account.verified.device(&device).is_none() {
                 return Err(Error::NoSuchDevice);
             }
+            if handover::successor(tx)?.is_some_and(|successor| successor != device) {
+                return Err(Error::DevicesChanging);
+            }
+            tx.execute("DELETE FROM handover", [])?;
             tx.execute("INSERT INTO list_change (removed) VALUES (?1)", [Column(&device)])?;
             Ok(())
         })
@@ -86,17 +93,39 @@ impl Session {
                     crash_point!("list-published");
                     self.write(|tx| settle(tx, &change))?;
                 }
+                // The present main device has published another list meanwhile: the next one follows that.
+                Err(Error::Relay(Code::ListOutdated)) if change.is_claim => {
+                    let is_newer = self.refresh_list(account).await?;
+                    self.write(|tx| sign_again(tx, &change))?;
+                    if !is_newer {
+                        return Ok(());
+                    }
+                }
                 // It would be refused again each time, and hold up all else.
                 Err(Error::Relay(
                     code @ (Code::ListOutdated | Code::SignatureRefused | Code::PrekeysOutdated | Code::Malformed),
                 )) => {
                     tracing::warn!(code = code.as_str(), "a change of the device list was refused");
                     self.write(|tx| give_up(tx, &change))?;
+                    // Another device may be the main one.
+                    self.refresh_list(account).await?;
                 }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+}
+
+impl Session {
+    /// Takes in what the relay has of this account's list; whether that is newer.
+    pub(super) async fn refresh_list(&self, account: &Account) -> Result<bool, Error> {
+        let answer = self.relay.identity(&account.address).await?;
+        let Some(present) = answer.accounts.first() else {
+            return Ok(false);
+        };
+        let listed = VerifiedAccount::verify(&present.identity, &present.list)?;
+        self.write(|tx| take_in(tx, &Account::load(tx)?, &present.list, &listed))
     }
 }
 
@@ -121,7 +150,7 @@ pub(super) fn identity_key(connection: &Connection) -> Result<SigningKey, Error>
 fn sign_next(tx: &Transaction<'_>, now: Timestamp) -> Result<Option<Change>, Error> {
     let next = tx
         .query_row(
-            "SELECT rowid, added, batch, removed, upload FROM list_change ORDER BY rowid LIMIT 1",
+            "SELECT rowid, added, batch, removed, is_claim, upload FROM list_change ORDER BY rowid LIMIT 1",
             [],
             |row| {
                 let Column(removed) = row.get(3)?;
@@ -130,7 +159,8 @@ fn sign_next(tx: &Transaction<'_>, now: Timestamp) -> Result<Option<Change>, Err
                     added: row.get(1)?,
                     batch: row.get(2)?,
                     removed,
-                    upload: row.get(4)?,
+                    is_claim: row.get(4)?,
+                    upload: row.get(5)?,
                 })
             },
         )
@@ -154,6 +184,23 @@ fn sign_next(tx: &Transaction<'_>, now: Timestamp) -> Result<Option<Change>, Err
         }
         list.devices = kept;
     }
+    if change.is_claim {
+        let Column(own): Column<DeviceId> = tx.query_row("SELECT device FROM account", [], |row| row.get(0))?;
+        let mut place = None;
+        for (at, device) in list.devices.iter().enumerate() {
+            if device.verify(&key.verifying_key())?.device() == own {
+                place = Some(at);
+            }
+        }
+        match place {
+            Some(at) if at > 0 => list.devices.get_mut(..=at).unwrap_or_default().rotate_right(1),
+            // It is published already, or this device was removed, as it will learn.
+            _ => {
+                tx.execute("DELETE FROM list_change WHERE rowid = ?1", [change.rowid])?;
+                return sign_next(tx, now);
+            }
+        }
+    }
     let batch = if change.added.is_empty() {
         None
     } else {
@@ -171,6 +218,12 @@ fn sign_next(tx: &Transaction<'_>, now: Timestamp) -> Result<Option<Change>, Err
         params![change.rowid, change.upload],
     )?;
     Ok(Some(change))
+}
+
+/// The list that this change makes is to be signed anew.
+fn sign_again(tx: &Transaction<'_>, change: &Change) -> Result<(), Error> {
+    tx.execute("UPDATE list_change SET upload = x'' WHERE rowid = ?1", [change.rowid])?;
+    Ok(())
 }
 
 /// The relay does not take the change: the device that it adds has to show another code.
@@ -229,10 +282,37 @@ pub(super) fn take_in_own(
     if listed.list_version() < own.verified.list_version() {
         return Ok(correspondent::Known::Unverified(KeysError::RelayBehind));
     }
-    if listed.list_version() > own.verified.list_version() && listed.device(&own.device).is_some() {
-        store(tx, &keys.list)?;
-    }
+    take_in(tx, &own, &keys.list, &listed)?;
     correspondent::with_prekeys(tx, keys, listed, Vec::new(), now)
+}
+
+/// Stores a list that is newer, and has this device; whether it is and has. Where another device is the first, this one is not,
+/// or no longer, the main one: the identity's key is erased here.
+fn take_in(
+    tx: &Transaction<'_>,
+    own: &Account,
+    list: &Signed<DeviceList>,
+    listed: &VerifiedAccount,
+) -> Result<bool, Error> {
+    let is_newer = listed.fingerprint() == own.verified.fingerprint()
+        && listed.list_version() > own.verified.list_version()
+        && listed.device(&own.device).is_some();
+    if !is_newer {
+        return Ok(false);
+    }
+    store(tx, list)?;
+    let is_first = listed.devices().first().is_some_and(|main| main.id == own.device);
+    let is_claiming = tx
+        .prepare_cached("SELECT 1 FROM list_change WHERE is_claim = 1")?
+        .exists([])?;
+    if !is_first && !is_claiming && is_main(tx)? {
+        tracing::info!("another device is the main one now");
+        tx.execute_batch(
+            "UPDATE account SET identity_seed = x''; DELETE FROM handover; DELETE FROM list_change; DELETE FROM lifting;
+             DELETE FROM linking WHERE step = 0;",
+        )?;
+    }
+    Ok(true)
 }
 
 impl From<protocol::link::LinkError> for Error {

@@ -3,6 +3,7 @@
 
 pub(crate) mod correspondent;
 pub(crate) mod enrol;
+mod handover;
 pub(crate) mod identity;
 pub(crate) mod link;
 pub(crate) mod list;

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::{Account, list};
 use crate::archive;
+use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
@@ -66,6 +67,7 @@ impl Session {
                 }
                 outcome => {
                     outcome?;
+                    crash_point!("suspension-lifted");
                     let now = self.relay.clock.now();
                     self.write(|tx| {
                         tx.execute("DELETE FROM lifting WHERE device = ?1", [Column(&device)])?;

@@ -25,6 +25,12 @@ pub enum Error {
     /// This phone is enrolled already.
     #[error("this phone is enrolled already")]
     AlreadyEnrolled,
+    /// This device is the main one.
+    #[error("this device is the main one")]
+    AlreadyMain,
+    /// A change of the device list is under way: this device hands over its role, or has not published it yet.
+    #[error("the devices are changing")]
+    DevicesChanging,
     /// The text is no name of a device.
     #[error("name of a device: {0}")]
     DeviceName(#[from] DeviceNameError),
@@ -115,6 +121,8 @@ impl Error {
         match self {
             Self::Address(_) => "address-invalid",
             Self::AlreadyEnrolled => "already-enrolled-here",
+            Self::AlreadyMain => "already-main",
+            Self::DevicesChanging => "devices-changing",
             Self::DeviceName(_) => "device-name-invalid",
             Self::DeviceRemoved => "device-removed",
             Self::Draft(reason) => reason.code(),
@@ -195,6 +203,14 @@ impl Error {
             Self::AlreadyEnrolled => (
                 "Ce téléphone est déjà inscrit : utilisez un autre dossier pour un autre compte.",
                 "This phone is enrolled already: use another folder for another account.",
+            ),
+            Self::AlreadyMain => (
+                "Cet appareil est déjà l'appareil principal : il n'y a rien à faire.",
+                "This device is the main one already: there is nothing to do.",
+            ),
+            Self::DevicesChanging => (
+                "Un changement d'appareils est en cours : synchronisez les deux appareils, puis réessayez. Retirer l'appareil qui devait devenir le principal annule.",
+                "A change of devices is under way: sync both devices, then try again. To remove the one that was to be the main one calls it off.",
             ),
             Self::DeviceName(_) => (
                 "Ce nom ne convient pas à un appareil : une ligne de 64 octets au plus, par exemple « Tablette du cabinet ».",

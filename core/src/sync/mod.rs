@@ -85,6 +85,7 @@ impl Session {
     }
 
     async fn exchange(&self, report: &mut SyncReport) -> Result<(), Error> {
+        self.go_on_handing_over(&self.read(Account::load)?).await?;
         self.publish_lists(&self.read(Account::load)?).await?;
         let account = &self.read(Account::load)?;
         self.answer_links(account).await?;

@@ -94,12 +94,15 @@ fn a_code_opens_the_hello_of_the_device_that_shows_it_and_the_answer_of_who_read
     let mut other = hello.clone();
     other.name = "Tablette".parse().unwrap();
     assert_eq!(
-        read.open_hello(&shown.seal(&other).unwrap()),
+        read.open_hello::<Hello>(&shown.seal(&other).unwrap()),
         Err(LinkError::OtherDevice)
     );
     let another = LinkCode::make(&hello).unwrap();
     assert_ne!(another.channel(), shown.channel(), "the secret is a fresh one");
-    assert_eq!(read.open_hello(&another.seal(&hello).unwrap()), Err(LinkError::Sealed));
+    assert_eq!(
+        read.open_hello::<Hello>(&another.seal(&hello).unwrap()),
+        Err(LinkError::Sealed)
+    );
     assert_eq!(format!("{shown:?}"), "LinkCode");
 }
 
@@ -203,8 +206,8 @@ fn open(vector: &Value) -> Result<Vec<u8>, String> {
         None => bytes(&vector["sealed"]),
     };
     let opened = match text(&vector["what"]) {
-        "hello" => code.open_hello(&sealed).map(|hello| cbor::encode(&hello)),
-        _ => code.open_answer(&sealed).map(|answer| cbor::encode(&answer)),
+        "hello" => code.open_hello::<Hello>(&sealed).map(|hello| cbor::encode(&hello)),
+        _ => code.open_answer::<Answer>(&sealed).map(|answer| cbor::encode(&answer)),
     };
     opened.map_err(|error| match error {
         LinkError::Code => "code".into(),

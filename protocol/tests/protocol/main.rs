@@ -13,6 +13,7 @@ mod address;
 mod archive;
 mod diagnostic;
 mod envelope;
+mod handover;
 mod identity;
 mod link;
 mod pages;

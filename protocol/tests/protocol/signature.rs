@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::people::{NOW, Person, digest, signing_key};
 use crate::vectors::{agree, bytes, check_refusals, common_refusals, hex, taken, text};
 
-const PURPOSES: [Purpose; 7] = [
+const PURPOSES: [Purpose; 8] = [
     Purpose::Challenge,
+    Purpose::Claim,
     Purpose::DeviceCertificate,
     Purpose::DeviceList,
     Purpose::Identity,

@@ -10,6 +10,7 @@ use protocol::api::{Challenge, Enrolment, KeysAnswer, ListUpload};
 use protocol::archive::Part;
 use protocol::cbor::{self, Format};
 use protocol::envelope::{Deposit, EnvelopeError, Header, Wrap};
+use protocol::handover::{Claim, Handover};
 use protocol::identity::{DeviceCertificate, DeviceList, Identity, Predecessor, Signed, Succession};
 use protocol::link::{Answer, Hello};
 use protocol::prekey::{BatchRoot, BatchUpload};
@@ -152,16 +153,18 @@ pub(crate) fn read(format: &str, bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
 type Read = fn(&[u8]) -> Result<Vec<u8>, FormatError>;
 
 /// Every binary format, by the name it has in the vectors.
-pub(crate) const FORMATS: [(&str, Read); 30] = [
+pub(crate) const FORMATS: [(&str, Read); 33] = [
     ("archive part", again::<Part>),
     ("batch root", again::<BatchRoot>),
     ("challenge", again::<Challenge>),
+    ("claim", again::<Claim>),
     ("cursor", again::<Cursor>),
     ("deposit", again::<Deposit>),
     ("device certificate", again::<DeviceCertificate>),
     ("device list", again::<DeviceList>),
     ("enrolment", again::<Enrolment>),
     ("entry body", again::<EntryBody>),
+    ("handover", again::<Handover>),
     ("header", |bytes| {
         Header::parse(bytes).map(|header| cbor::encode(&header))
     }),
@@ -176,6 +179,7 @@ pub(crate) const FORMATS: [(&str, Read); 30] = [
     ("rewrap request", again::<RewrapRequest>),
     ("sequence page", again::<SequencePage>),
     ("signed batch root", again::<Signed<BatchRoot>>),
+    ("signed claim", again::<Signed<Claim>>),
     ("signed device certificate", again::<Signed<DeviceCertificate>>),
     ("signed device list", again::<Signed<DeviceList>>),
     ("signed identity", again::<Signed<Identity>>),

@@ -80,20 +80,6 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
             Ok(()) | Err(Error::AlreadyEnrolled) => {}
             Err(error) => return Err(error.into()),
         },
-        ["show-code", address] => match phone.show_link_code(&address.parse()?, &"tablet".parse()?).await {
-            Ok(code) => std::fs::write(variable("PLI_STEPS_LINK_FILE")?, code.as_bytes())?,
-            Err(Error::AlreadyEnrolled) => {}
-            Err(error) => return Err(error.into()),
-        },
-        ["confirm-code"] => {
-            let code = std::fs::read_to_string(variable("PLI_STEPS_LINK_FILE")?)?;
-            phone.confirm_link(&code).await?;
-        }
-        ["finish-link"] => {
-            if !phone.finish_link().await? {
-                return Err("not linked yet".into());
-            }
-        }
         ["learn-of-removal"] => match phone.sync().await {
             Err(Error::DeviceRemoved | Error::NotEnrolled) => {}
             outcome => return Err(format!("{outcome:?}").into()),
@@ -149,9 +135,56 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
             let number = find(&phone, Folder::Sent, subject)?.ok_or("no such mail was sent")?;
             phone.withdraw(number)?;
         }
-        _ => return Err("no such command".into()),
+        words => change_devices(&phone, words).await?,
     }
     phone.close();
+    Ok(())
+}
+
+/// What a person does with the devices of an account.
+async fn change_devices(phone: &Session, words: &[&str]) -> Result<(), Failure> {
+    match words {
+        ["show-code", address] => match phone.show_link_code(&address.parse()?, &"tablet".parse()?).await {
+            Ok(code) => std::fs::write(variable("PLI_STEPS_LINK_FILE")?, code.as_bytes())?,
+            Err(Error::AlreadyEnrolled) => {}
+            Err(error) => return Err(error.into()),
+        },
+        ["confirm-code"] => {
+            let code = std::fs::read_to_string(variable("PLI_STEPS_LINK_FILE")?)?;
+            phone.confirm_link(&code).await?;
+        }
+        ["finish-link"] => {
+            if !phone.finish_link().await? {
+                return Err("not linked yet".into());
+            }
+        }
+        ["suspend-others"] => {
+            for device in phone.devices()?.iter().filter(|device| !device.is_this) {
+                phone.suspend_device(device.id).await?;
+            }
+        }
+        ["let-others-in"] => {
+            for device in phone.devices()?.iter().filter(|device| !device.is_this) {
+                phone.lift_suspension(device.id)?;
+            }
+            phone.sync().await?;
+        }
+        ["show-main-code"] => match phone.show_main_code().await {
+            Ok(code) => std::fs::write(variable("PLI_STEPS_LINK_FILE")?, code.as_bytes())?,
+            Err(Error::AlreadyMain) => {}
+            Err(error) => return Err(error.into()),
+        },
+        ["hand-over"] => {
+            let code = std::fs::read_to_string(variable("PLI_STEPS_LINK_FILE")?)?;
+            phone.hand_over(&code).await?;
+        }
+        ["finish-handover"] => {
+            if !phone.finish_handover().await? {
+                return Err("not the main device yet".into());
+            }
+        }
+        _ => return Err("no such command".into()),
+    }
     Ok(())
 }
 

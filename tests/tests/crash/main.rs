@@ -11,6 +11,7 @@
 mod clock;
 mod devices;
 mod disk;
+mod handover;
 mod phone;
 mod recovery;
 mod relay;
@@ -28,12 +29,12 @@ fn every_step_of_the_sources_has_a_scenario() {
     for (sources, stories, more) in [
         (
             "core/src",
-            [phone::STEPS, recovery::STEPS, devices::STEPS],
+            [phone::STEPS, recovery::STEPS, devices::STEPS, handover::STEPS],
             phone::BATCH_STEPS,
         ),
         (
             "backend/src",
-            [relay::STEPS, recovery::RELAY_STEPS, devices::RELAY_STEPS],
+            [relay::STEPS, recovery::RELAY_STEPS, devices::RELAY_STEPS, &[]],
             &[],
         ),
     ] {

@@ -8,7 +8,7 @@ use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, st
 use protocol::Code;
 
 /// The GP's tablet, added by the GP's phone.
-async fn linked(place: &Place, main: &Session, name: &str) -> Session {
+pub(crate) async fn linked(place: &Place, main: &Session, name: &str) -> Session {
     let tablet = place.phone_in(name);
     let called = name.parse().unwrap();
     let code = tablet.show_link_code(&address(GP), &called).await.unwrap();

@@ -13,6 +13,7 @@ mod correspondents;
 mod devices;
 mod drafts;
 mod faults;
+mod handover;
 mod hostile;
 mod mail;
 mod outbox;

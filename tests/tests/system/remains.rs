@@ -7,9 +7,11 @@ use pli_core::hprim::Patient;
 use pli_core::keystore::{self, KeyPlace, STORE_FILE};
 use pli_core::mime::Attachment;
 use pli_core::store::{StoreError, StoreKey};
-use pli_core::{Draft, Folder, Session};
+use pli_core::{Draft, Error, Folder, Session};
 use pli_tests::disk::{decrypted, files, forms, forms_of_bytes, holds};
-use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft};
+use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft, inbox};
+
+use crate::devices::linked;
 
 const SUBJECT: &str = "Ulcère veineux à évolution";
 const BODY: &str = "Pansement refait, œdème";
@@ -154,5 +156,50 @@ async fn a_whole_exchange_leaves_nothing_readable_and_nothing_of_what_was_delete
         if is_kept {
             assert!(holds(&pages, &forms(SURNAME)), "what was kept is there");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_device_leaves_neither_a_page_nor_the_key_that_opens_one() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    nurse
+        .send(&Draft {
+            text: BODY.to_owned(),
+            ..draft(&[GP], SUBJECT)
+        })
+        .unwrap();
+    nurse.sync().await.unwrap();
+    tablet.sync().await.unwrap();
+    assert_eq!(inbox(&tablet), [SUBJECT]);
+    // Somebody has copied the disk, and lays hands on the device once it has erased itself.
+    let home = place.home("tablet");
+    tablet.lock();
+    let copied = files(&home);
+    let key = key_of(&home);
+    assert!(
+        holds(&decrypted(&home.join(STORE_FILE), &key), &forms(SUBJECT)),
+        "the pages are decrypted"
+    );
+    tablet.unlock().unwrap();
+    let device = gp.devices().unwrap()[1].id;
+    gp.remove_device(device).unwrap();
+    gp.sync().await.unwrap();
+    assert!(matches!(tablet.sync().await, Err(Error::DeviceRemoved)));
+
+    let left = files(&home);
+    for (path, bytes) in left.iter().chain(&files(&place.home("relay"))) {
+        assert!(
+            !holds(bytes, &forms_of_bytes(key.as_bytes())),
+            "{} holds the key",
+            path.display()
+        );
+    }
+    assert!(left.iter().all(|(_, bytes)| bytes.is_empty()), "something is left");
+    assert!(KeyPlace::File(home.join("store.key")).load().unwrap().is_none());
+    let (_, store) = copied.iter().find(|(path, _)| path.ends_with(STORE_FILE)).unwrap();
+    for text in texts() {
+        assert!(!holds(store, &text), "the copy is noise without the key");
     }
 }
