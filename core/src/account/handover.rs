@@ -11,8 +11,8 @@ use protocol::{Code, DeviceId, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
+use super::Account;
 use super::list::{self, DeviceView};
-use super::{Account, name};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
@@ -112,12 +112,10 @@ impl Session {
         let claim = code.open_hello(&self.relay.link(&code, "hello").await?)?;
         self.read(|connection| {
             let claim = verify(&Account::load(connection)?, &claim)?;
-            Ok(DeviceView {
-                name: name::of(connection, &claim.device)?,
-                id: claim.device,
-                is_main: false,
-                is_this: false,
-            })
+            let mut devices = list::views(connection)?.into_iter();
+            devices
+                .find(|device| device.id == claim.device)
+                .ok_or(Error::NoSuchDevice)
         })
     }
 

@@ -45,20 +45,7 @@ impl Session {
     ///
     /// [`Error::NotEnrolled`].
     pub fn devices(&self) -> Result<Vec<DeviceView>, Error> {
-        self.read(|connection| {
-            let account = Account::load(connection)?;
-            let devices = account.verified.devices().iter().enumerate();
-            let views = devices.map(|(place, device)| {
-                Ok(DeviceView {
-                    id: device.id,
-                    name: name::of(connection, &device.id)?,
-                    added_at: device.added_at,
-                    is_main: place == 0,
-                    is_this: device.id == account.device,
-                })
-            });
-            views.collect()
-        })
+        self.read(views)
     }
 
     /// Takes a device off the list with the next sync; it erases itself when it hears so. One that this device is handing over
@@ -127,6 +114,22 @@ impl Session {
         let listed = VerifiedAccount::verify(&present.identity, &present.list)?;
         self.write(|tx| take_in(tx, &Account::load(tx)?, &present.list, &listed))
     }
+}
+
+/// The devices of this account, the main one first.
+pub(super) fn views(connection: &Connection) -> Result<Vec<DeviceView>, Error> {
+    let account = Account::load(connection)?;
+    let devices = account.verified.devices().iter().enumerate();
+    let views = devices.map(|(place, device)| {
+        Ok(DeviceView {
+            id: device.id,
+            name: name::of(connection, &device.id)?,
+            added_at: device.added_at,
+            is_main: place == 0,
+            is_this: device.id == account.device,
+        })
+    });
+    views.collect()
 }
 
 /// Whether this device has the identity key.
