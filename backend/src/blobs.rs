@@ -1,5 +1,6 @@
 //! The blob folder: payloads too large for a row, each in a file of a random name that a row names.
-//! A file is durable before its row is; files that no row names are swept.
+//! A file is durable before its row is; files that no row names are swept. A marker shows that it is the folder that the
+//! database began with, and not the empty one beneath a disk that is not mounted.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -25,23 +26,58 @@ const LARGEST_BYTES: usize = if limits::ARCHIVE_PART_BYTES > limits::PAYLOAD_BYT
 /// Ending of a file that is still being written.
 const PART: &str = ".part";
 
+/// Name of the marker: it holds the folder's id, which the database has, too.
+const MARKER: &str = "folder.id";
+
+/// The folder is another than the one that the database began with.
+#[derive(Debug)]
+pub(crate) enum FolderError {
+    /// What is in the folder cannot be used.
+    Io(io::Error),
+    /// The marker with this id is not there.
+    Strange(String),
+}
+
+impl From<io::Error> for FolderError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 pub(crate) struct Blobs {
     folder: PathBuf,
+    id: String,
     pending: Mutex<HashSet<String>>,
 }
 
 impl Blobs {
-    /// The blob folder at `folder`, made when there is none.
-    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
-        folder::create_private_folder(folder)?;
+    /// The blob folder at `folder`, which has the id that its database says, if it says one. Else it is made and marked.
+    pub(crate) fn open(folder: &Path, id: Option<&str>) -> Result<Self, FolderError> {
+        let marker = folder.join(MARKER);
+        let id = if let Some(id) = id {
+            if marked(&marker)?.as_deref() != Some(id) {
+                return Err(FolderError::Strange(id.to_owned()));
+            }
+            id.to_owned()
+        } else {
+            folder::create_private_folder(folder)?;
+            mark(folder, &marker)?
+        };
         Ok(Self {
             folder: folder.to_owned(),
+            id,
             pending: Mutex::default(),
         })
     }
 
+    /// The folder's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Writes a payload and makes it durable: the file first, then its name in the folder.
     pub(crate) fn store(self: &Arc<Self>, payload: &[u8]) -> io::Result<PendingBlob> {
+        self.check_there()?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let name = HEXLOWER.encode(&random);
@@ -71,6 +107,8 @@ impl Blobs {
         let file = match File::open(self.folder.join(name)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // With the whole folder gone nothing is lost: it will be mounted again.
+                self.check_there()?;
                 tracing::error!("a payload file is gone");
                 return Ok(None);
             }
@@ -112,9 +150,13 @@ impl Blobs {
 
     /// The files whose deposit is decided: their rows are there if they ever will be.
     fn not_pending(&self) -> io::Result<Vec<String>> {
+        self.check_there()?;
         let mut decided = Vec::new();
         for file in fs::read_dir(&self.folder)? {
             let name = file?.file_name().to_string_lossy().into_owned();
+            if name == MARKER {
+                continue;
+            }
             let blob = name.strip_suffix(PART).unwrap_or(&name);
             let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             if !pending.contains(blob) {
@@ -123,6 +165,45 @@ impl Blobs {
         }
         Ok(decided)
     }
+}
+
+impl Blobs {
+    /// Fails while the folder is not the marked one: its disk may have gone while the relay runs.
+    fn check_there(&self) -> io::Result<()> {
+        if marked(&self.folder.join(MARKER))?.as_deref() == Some(self.id.as_str()) {
+            Ok(())
+        } else {
+            tracing::error!("the blob folder is not there: is its disk mounted?");
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+}
+
+/// What the marker says, if it is there.
+fn marked(marker: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(marker) {
+        Ok(id) => Ok(Some(id.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Marks a folder for a database that has none yet. A marker without anything beside it is that of a first start which
+/// ended before its database had the id; with files beside it they are another database's, and would be swept.
+fn mark(folder: &Path, marker: &Path) -> Result<String, FolderError> {
+    if let Some(id) = marked(marker)? {
+        let is_alone = fs::read_dir(folder)?.count() == 1;
+        return if is_alone {
+            Ok(id)
+        } else {
+            Err(FolderError::Strange(String::new()))
+        };
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let id = HEXLOWER.encode(&random);
+    folder::write_private(marker, format!("{id}\n").as_bytes())?;
+    Ok(id)
 }
 
 /// A payload file whose row is not yet committed.
@@ -172,7 +253,7 @@ mod tests {
     #[test]
     fn what_is_committed_while_the_sweep_looks_at_rows_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let blobs = Arc::new(Blobs::open(folder.path()).unwrap());
+        let blobs = Arc::new(Blobs::open(folder.path(), None).unwrap());
         let without_row = blobs.store(b"decided").unwrap();
         drop(without_row);
         let on_their_way: Vec<_> = (0..50).map(|_| blobs.store(b"on its way").unwrap()).collect();

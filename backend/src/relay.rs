@@ -17,7 +17,6 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::blobs::Blobs;
 use crate::bodies::Bodies;
 use crate::bus::Bus;
 use crate::http::{self, App};
@@ -97,8 +96,8 @@ impl Relay {
         folder::create_private_folder(&config.data)?;
         let lock = lock(&config.data)?;
         let bus = Arc::new(Bus::default());
-        let blobs = Arc::new(Blobs::open(&config.data.join(BLOBS))?);
-        let storage = Storage::open(&admin::database(&config.data), Arc::clone(&bus), Arc::clone(&blobs))?;
+        let database = admin::database(&config.data);
+        let (storage, blobs) = Storage::open(&database, &config.data.join(BLOBS), Arc::clone(&bus))?;
         let (tls, ca) = match &config.tls {
             Tls::Dev => {
                 let (server, ca) = tls::from_dev_ca(&config.data)?;
@@ -211,6 +210,9 @@ pub enum RelayError {
     /// Another relay runs on this folder.
     #[error("another relay is running on this data folder")]
     AlreadyRunning,
+    /// The blob folder is not the one that this relay began with; its id, if the database knows one.
+    #[error("{}", strange_folder(.0))]
+    BlobFolder(String),
     /// The CSV file lacks a column or is no CSV.
     #[error("the directory file: {0}")]
     Csv(String),
@@ -237,6 +239,7 @@ impl RelayError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::AlreadyRunning => "relay-already-running",
+            Self::BlobFolder(_) => "relay-blob-folder",
             Self::Csv(_) => "relay-csv",
             Self::Io(_) => "relay-io",
             Self::Listen(_) => "relay-listen",
@@ -255,8 +258,22 @@ impl From<rcgen::Error> for RelayError {
 
 impl From<StorageError> for RelayError {
     fn from(error: StorageError) -> Self {
-        Self::Storage(error.to_string())
+        match error {
+            StorageError::BlobFolder(id) => Self::BlobFolder(id),
+            error => Self::Storage(error.to_string()),
+        }
     }
+}
+
+/// What the operator is to do about a blob folder without the marker that belongs to the database.
+fn strange_folder(id: &str) -> String {
+    if id.is_empty() {
+        return format!("the folder {BLOBS} belongs to another database: bring back the relay.db that it belongs to");
+    }
+    format!(
+        "the folder {BLOBS} is not the one that this relay began with: mount its disk, or restore it, and start again. \
+         If it is lost for good, write {id} into {BLOBS}/folder.id: the senders of what was there are then told so"
+    )
 }
 
 /// Two relays on one folder would give the same numbers twice.

@@ -270,6 +270,15 @@ fn relay_message(error: &backend::RelayError) -> String {
             "Un autre relais tourne sur ce dossier. Arrêtez-le, ou nommez un autre dossier par --data.",
         )
         .to_owned(),
+        RelayError::BlobFolder(id) if id.is_empty() => say(
+            "The relay's blobs folder belongs to another database. Bring back the relay.db that it belongs to.",
+            "Le dossier blobs du relais appartient à une autre base. Remettez le relay.db qui va avec.",
+        )
+        .to_owned(),
+        RelayError::BlobFolder(id) => tell!(
+            "The relay's blobs folder is not the one that it began with. Mount its disk, or restore it, and start again. If it is lost for good, write {id} into blobs/folder.id: the senders of what was there are then told so.",
+            "Le dossier blobs du relais n'est pas celui de ses débuts. Montez son disque, ou restaurez-le, puis relancez. S'il est perdu pour de bon, écrivez {id} dans blobs/folder.id : les expéditeurs de ce qui s'y trouvait en seront avertis."
+        ),
         RelayError::Csv(error) => tell!(
             "This is no directory file: {error}. It needs columns given, surname and departement.",
             "Ce n'est pas un fichier d'annuaire : {error}. Il lui faut des colonnes given, surname et departement."

@@ -18,11 +18,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::cbor::FormatError;
 use protocol::{Code, DeviceId};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-use crate::blobs::{Blobs, PendingBlob};
+use crate::blobs::{Blobs, FolderError, PendingBlob};
 use crate::bus::Bus;
 use sequence::Place;
 use writer::Writer;
@@ -39,18 +39,26 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// Opens the database at `path`, making or migrating it.
-    pub(crate) fn open(path: &Path, bus: Arc<Bus>, blobs: Arc<Blobs>) -> Result<Self, StorageError> {
+    /// Opens the database at `path`, making or migrating it, and the blob folder that belongs to it.
+    pub(crate) fn open(path: &Path, folder: &Path, bus: Arc<Bus>) -> Result<(Self, Arc<Blobs>), StorageError> {
         let writing = connection::open(path)?;
+        let id: Option<String> = writing
+            .query_row("SELECT id FROM blob_folder", [], |row| row.get(0))
+            .optional()?;
+        let blobs = Arc::new(Blobs::open(folder, id.as_deref())?);
+        if id.is_none() {
+            writing.execute("INSERT INTO blob_folder (id) VALUES (?1)", [blobs.id()])?;
+        }
         let readers = (0..READERS)
             .map(|_| connection::open_reader(path))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
+        let storage = Self {
             path: path.to_owned(),
             readers: Arc::new(Mutex::new(readers)),
             permits: Arc::new(Semaphore::new(READERS)),
-            writer: Writer::start(writing, bus, blobs)?,
-        })
+            writer: Writer::start(writing, bus, Arc::clone(&blobs))?,
+        };
+        Ok((storage, blobs))
     }
 
     /// Runs `job` on a connection that only reads, in one snapshot.
@@ -145,6 +153,9 @@ pub(crate) enum StorageError {
     /// A stored value is not what was stored.
     #[error("a stored value cannot be read: {0}")]
     Damaged(&'static str),
+    /// The blob folder is not the one that the database began with; its id, if the database has one.
+    #[error("the blob folder is not the one that the database began with")]
+    BlobFolder(String),
     /// A file beside the database.
     #[error("the data folder: {0}")]
     File(#[from] std::io::Error),
@@ -166,6 +177,15 @@ pub(crate) enum StorageError {
     /// The relay is being stopped.
     #[error("the relay is stopping")]
     Stopped,
+}
+
+impl From<FolderError> for StorageError {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::Io(error) => Self::File(error),
+            FolderError::Strange(id) => Self::BlobFolder(id),
+        }
+    }
 }
 
 /// Refuses a request with `code`, saying why.

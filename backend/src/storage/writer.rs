@@ -189,7 +189,7 @@ mod tests {
     #[tokio::test]
     async fn a_job_that_panics_leaves_nothing_and_the_next_ones_are_done() {
         let folder = tempfile::tempdir().unwrap();
-        let blobs = Arc::new(Blobs::open(&folder.path().join("blobs")).unwrap());
+        let blobs = Arc::new(Blobs::open(&folder.path().join("blobs"), None).unwrap());
         let connection = super::super::connection::open(&folder.path().join("relay.db")).unwrap();
         connection.execute_batch("CREATE TABLE seen (job INTEGER)").unwrap();
         let writer = Writer::start(connection, Arc::default(), blobs).unwrap();

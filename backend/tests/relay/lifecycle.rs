@@ -114,11 +114,12 @@ async fn a_folder_of_an_earlier_release_is_brought_up_to_date_and_one_of_a_later
         "PRAGMA foreign_keys = OFF;
          {device}; INSERT INTO old_device SELECT * FROM device; DROP TABLE device;
          ALTER TABLE old_device RENAME TO device;
-         DROP TABLE predecessor; DROP TABLE archive_part;
+         DROP TABLE predecessor; DROP TABLE archive_part; DROP TABLE blob_folder;
          DROP TABLE withdrawal; ALTER TABLE payload DROP COLUMN size_bytes; PRAGMA user_version = 1"
     );
     database.execute_batch(&as_before).unwrap();
     drop(database);
+    std::fs::remove_file(data.path().join("blobs/folder.id")).unwrap();
 
     let relay = TestRelay::start_in(data, Tls::None, backend::Tuning::default()).await;
     (lea.token, paul.token) = (relay.token(&lea).await, relay.token(&paul).await);

@@ -320,8 +320,15 @@ impl TestRelay {
         answer.outcomes.iter().map(|outcome| outcome.step).collect()
     }
 
+    /// The files of the blob folder, but for its marker.
+    pub(crate) fn blobs(&self) -> Vec<std::path::PathBuf> {
+        let files = std::fs::read_dir(self.data.path().join("blobs")).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        files.filter(|file| !file.ends_with("folder.id")).collect()
+    }
+
     pub(crate) fn blob_count(&self) -> usize {
-        std::fs::read_dir(self.data.path().join("blobs")).unwrap().count()
+        self.blobs().len()
     }
 }
 
