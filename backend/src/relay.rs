@@ -22,7 +22,7 @@ use crate::bus::Bus;
 use crate::http::{self, App};
 use crate::limits::{Doors, Limits};
 use crate::sockets::Entrance;
-use crate::storage::{Storage, StorageError, deposits, sequence};
+use crate::storage::{Storage, StorageError, deposits, expiry, sequence};
 use crate::tls::{self, Tls};
 use crate::tokens::Tokens;
 use crate::{admin, folder};
@@ -130,7 +130,7 @@ impl Relay {
             stopping: is_stopping.clone(),
             streams: Mutex::new(Some(streams)),
         });
-        sweep(&app).await?;
+        sweep(&app, Timestamp::now()).await?;
         let handle = Handle::new();
         let server = server.serve(listener, http::router(&app), handle.clone())?;
         let sweeping = tokio::spawn(sweep_hourly(app.clone(), is_stopping));
@@ -180,6 +180,15 @@ impl Running {
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.app.storage().commits()
+    }
+
+    /// Does at once what it does every hour, as if it were `now`: tells of mail that waits, and lets go of what is too old.
+    ///
+    /// # Errors
+    ///
+    /// [`RelayError::Storage`] when its folder fails.
+    pub async fn sweep(&self, now: Timestamp) -> Result<(), RelayError> {
+        Ok(sweep(&self.app, now).await?)
     }
 
     /// Stops it: no new connections, polls answered, streams closed, accepted work finished, the database closed.
@@ -329,14 +338,19 @@ async fn sweep_hourly(app: App, mut stopping: watch::Receiver<bool>) {
             () = tokio::time::sleep(SWEEP) => (),
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
-        if let Err(error) = sweep(&app).await {
+        if let Err(error) = sweep(&app, Timestamp::now()).await {
             tracing::warn!(%error, "the hourly sweep failed");
         }
     }
 }
 
-/// Removes payload files that no row names, and answers too old to be repeated.
-async fn sweep(app: &App) -> Result<(), StorageError> {
+/// Tells of mail that waits and lets go of mail that has waited too long, as it is at `now`; removes payload files that no
+/// row names, and answers too old to be repeated.
+async fn sweep(app: &App, now: Timestamp) -> Result<(), StorageError> {
+    let told = move |connection: &_, effects: &mut _| expiry::tell_waiting(connection, effects, now);
+    while app.storage().write(told).await? {}
+    let expired = move |connection: &_, effects: &mut _| expiry::expire(connection, effects, now);
+    while app.storage().write(expired).await? {}
     let blobs = Arc::clone(app.blobs());
     let swept = app
         .storage()
@@ -345,7 +359,6 @@ async fn sweep(app: &App) -> Result<(), StorageError> {
     if swept > 0 {
         tracing::info!(swept, "payload files without a row were removed");
     }
-    let now = Timestamp::now();
     app.storage()
         .write(move |connection, _| deposits::forget_old(connection, now))
         .await

@@ -54,12 +54,19 @@ impl DeliveryState {
             Self::Queued => language.one_of("waiting here", "en attente ici"),
             Self::Sent => language.one_of("sent", "envoyé"),
             Self::Available => language.one_of("available", "à disposition"),
+            Self::NotRetrieved => language.one_of(
+                "available, but nobody has retrieved it for 3 days: reach them by other means",
+                "à disposition, mais personne ne l'a relevé depuis 3 jours : joignez-le autrement",
+            ),
             Self::Retrieved => language.one_of("retrieved", "relevé"),
             Self::Read => language.one_of("read", "lu"),
             Self::Handled => language.one_of("handled", "traité"),
             Self::Unreachable => language.one_of("not reachable", "non joignable"),
             Self::Withdrawn => language.one_of("withdrawn", "repris"),
-            Self::Expired => language.one_of("expired", "expiré"),
+            Self::Expired => language.one_of(
+                "expired: nobody retrieved it in 90 days, and the relay has erased it",
+                "expiré : personne ne l'a relevé en 90 jours, et le relais l'a effacé",
+            ),
             Self::Refused => language.one_of("refused", "refusé"),
             Self::IdentityChanged => language.one_of(
                 "left out, their identity changed: compare the number, then send it again",

@@ -81,6 +81,9 @@ pub const CHALLENGE_SECONDS: i64 = 60;
 /// How long the relay keeps mail and repeats its first answer to a deposit, in days.
 pub const MAIL_DAYS: i64 = 90;
 
+/// After how long the sender is told that nobody has retrieved a mail, in days.
+pub const WAITING_DAYS: i64 = 3;
+
 /// How long a batch of prekeys may be handed out, in days.
 pub const BATCH_DAYS: i64 = 30;
 

@@ -162,17 +162,21 @@ pub enum Step {
     /// The relay lost it before it was retrieved: it has to be sent again.
     #[n(5)]
     Lost,
+    /// It still waits, and nobody has retrieved it for some days.
+    #[n(6)]
+    NotRetrieved,
 }
 
 impl Step {
     /// Every step, by its number.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Available,
         Self::Retrieved,
         Self::Unreachable,
         Self::Withdrawn,
         Self::Expired,
         Self::Lost,
+        Self::NotRetrieved,
     ];
 
     /// Its number, on the wire and in tables.
@@ -185,6 +189,7 @@ impl Step {
             Self::Withdrawn => 3,
             Self::Expired => 4,
             Self::Lost => 5,
+            Self::NotRetrieved => 6,
         }
     }
 
@@ -222,7 +227,7 @@ mod tests {
             );
             assert_eq!(Step::of_number(step.number()), Some(step));
         }
-        assert_eq!((Step::of_number(-1), Step::of_number(6)), (None, None));
+        assert_eq!((Step::of_number(-1), Step::of_number(7)), (None, None));
     }
 
     #[test]

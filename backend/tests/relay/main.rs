@@ -14,6 +14,7 @@ mod blobs;
 mod crowds;
 mod directory;
 mod doors;
+mod expiry;
 mod journey;
 mod lifecycle;
 mod links;

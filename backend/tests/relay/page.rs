@@ -110,6 +110,12 @@ fn its_limits_are_those_of_the_code() {
     assert!(plain.contains(&format!("stood still for {body_silence_seconds} s")));
     let took = format!("took longer than {body_seconds} s without a token {stranger_body_seconds} s");
     assert!(plain.contains(&took));
+    let waits = format!(
+        "Mail waits {} days from its `accepted_at`. What nobody has retrieved after {} days",
+        limits::MAIL_DAYS,
+        limits::WAITING_DAYS
+    );
+    assert!(plain.contains(&waits));
     let tuning = backend::Tuning::default();
     let silence = format!(
         "pings every {} s; a stream on which nothing came for {} s",

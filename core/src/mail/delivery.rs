@@ -20,6 +20,8 @@ pub enum DeliveryState {
     Sent,
     /// It waits for the recipient's devices.
     Available,
+    /// It still waits, and nobody has retrieved it for some days.
+    NotRetrieved,
     /// A device of the recipient has it.
     Retrieved,
     /// The recipient has read it.
@@ -54,6 +56,7 @@ impl DeliveryState {
             Self::Queued => "queued",
             Self::Sent => "sent",
             Self::Available => "available",
+            Self::NotRetrieved => "not-retrieved",
             Self::Retrieved => "retrieved",
             Self::Read => "read",
             Self::Handled => "handled",
@@ -84,6 +87,7 @@ impl DeliveryState {
             Step::Withdrawn => Self::Withdrawn,
             Step::Expired => Self::Expired,
             Step::Lost => Self::Lost,
+            Step::NotRetrieved => Self::NotRetrieved,
         }
     }
 
@@ -92,7 +96,7 @@ impl DeliveryState {
         match next {
             // What was read was retrieved, whatever came before.
             Self::Retrieved | Self::Read | Self::Handled => self < next || self >= Self::Unreachable,
-            Self::Queued | Self::Sent | Self::Available => self < next,
+            Self::Queued | Self::Sent | Self::Available | Self::NotRetrieved => self < next,
             Self::Unreachable
             | Self::Withdrawn
             | Self::Expired
@@ -106,7 +110,7 @@ impl DeliveryState {
     }
 }
 
-// Those from 20 on ended badly.
+// Those from 6 on are to be seen before the others, and those from 20 on ended badly.
 numbered! {
     DeliveryState {
         Queued = 0,
@@ -115,6 +119,7 @@ numbered! {
         Retrieved = 3,
         Read = 4,
         Handled = 5,
+        NotRetrieved = 6,
         Unreachable = 20,
         Withdrawn = 21,
         Expired = 22,

@@ -60,7 +60,7 @@ pub struct Summary {
     pub handled_at: Option<Timestamp>,
     /// How many attachments it has.
     pub attachments: u32,
-    /// Of a sent mail: the least of its recipients' states, or how it failed with one of them.
+    /// Of a sent mail: the least of its recipients' states, or what is amiss with one of them.
     pub state: Option<DeliveryState>,
 }
 
@@ -292,7 +292,7 @@ pub(crate) fn insert(tx: &Transaction<'_>, new: &NewMessage<'_>) -> Result<i64, 
 
 const COLUMNS: &str =
     "m.rowid, m.id, m.sender, m.people, m.subject, m.patient, m.dated_at, m.read_at, m.handled_at, m.attachments,
-    (SELECT iif(max(d.state) >= 20, max(d.state), min(d.state)) FROM delivery d WHERE d.message = m.rowid)";
+    (SELECT iif(max(d.state) >= 6, max(d.state), min(d.state)) FROM delivery d WHERE d.message = m.rowid)";
 
 fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
     let (Column(id), Column(dated_at)) = (row.get(1)?, row.get(6)?);

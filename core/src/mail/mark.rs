@@ -116,8 +116,9 @@ impl Session {
             let original = list::original(tx, number)?;
             let (direction, least): (Direction, Option<DeliveryState>) = tx
                 .query_row(
-                    "SELECT direction, (SELECT min(state) FROM delivery WHERE message = ?1) FROM message WHERE rowid = ?1",
-                    [number],
+                    "SELECT direction, (SELECT min(iif(state = ?2, ?3, state)) FROM delivery WHERE message = ?1)
+                     FROM message WHERE rowid = ?1",
+                    params![number, DeliveryState::NotRetrieved, DeliveryState::Available],
                     |row| Ok((row.get(0)?, row.get(1)?)),
                 )?;
             if direction != Direction::Sent || least.is_none_or(|state| state >= DeliveryState::Retrieved) {

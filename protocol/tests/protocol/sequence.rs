@@ -12,13 +12,14 @@ use crate::people::{NOW, Person, digest};
 use crate::vectors::{agree, bytes, check_refusals, common_refusals, hex, name_of, refused, taken, text};
 
 const PAYLOAD: [u8; 72] = [0xCD; 72];
-const STEPS: [(&str, Step); 6] = [
+const STEPS: [(&str, Step); 7] = [
     ("available", Step::Available),
     ("retrieved", Step::Retrieved),
     ("unreachable", Step::Unreachable),
     ("withdrawn", Step::Withdrawn),
     ("expired", Step::Expired),
     ("lost", Step::Lost),
+    ("not-retrieved", Step::NotRetrieved),
 ];
 
 #[test]

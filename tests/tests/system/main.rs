@@ -12,6 +12,7 @@ mod absence;
 mod correspondents;
 mod devices;
 mod drafts;
+mod expiry;
 mod faults;
 mod handover;
 mod hostile;
