@@ -26,6 +26,8 @@ use crate::stop::Ending;
 const LISTEN_AGAIN: Duration = Duration::from_secs(2);
 /// How long the relay is asked for what only it knows.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the other device has the role.
+const HANDOVER_LOOKS: u32 = 15;
 /// So much of an id stands for it where people read.
 const SHORT_ID: usize = 8;
 /// How often progress is looked at.
@@ -53,6 +55,7 @@ pub(crate) async fn device(command: DeviceCommand, screen: Screen) -> Result<(),
             accept(&session, code, yes, screen).await
         }
         DeviceCommand::List(phone) => list(&Home::find(phone.home.as_deref())?.session()?, screen).await,
+        DeviceCommand::Main(phone) => main(&Home::find(phone.home.as_deref())?.session()?, screen).await,
         DeviceCommand::Rename { which, name, phone } => {
             let session = Home::find(phone.home.as_deref())?.session()?;
             rename(&session, &which, &name, screen).await
@@ -86,7 +89,7 @@ async fn link(
     if !goes_on {
         let code = session.show_link_code(address, name).await?;
         show_code(&code, screen)?;
-        wait_until_read(&session).await?;
+        wait_until(async || session.finish_link().await).await?;
         screen.answer(&json!({ "event": "linked", "address": address }), |_| {
             tell!(
                 "This is a device of {address} now. Its mail so far comes from the main device:",
@@ -137,9 +140,10 @@ fn picture(code: &str) -> String {
     )
 }
 
-async fn wait_until_read(session: &Session) -> Result<(), Failure> {
+/// Listens until the other device has answered.
+async fn wait_until(answered: impl AsyncFn() -> Result<bool, Error>) -> Result<(), Failure> {
     loop {
-        match session.finish_link().await {
+        match answered().await {
             Ok(true) => return Ok(()),
             Ok(false) => {}
             Err(error) if error.is_retryable() => {}
@@ -147,6 +151,20 @@ async fn wait_until_read(session: &Session) -> Result<(), Failure> {
         }
         sleep(LISTEN_AGAIN).await;
     }
+}
+
+/// Shows the code by which this device takes the role of the main one over, and waits until it has it.
+async fn main(session: &Session, screen: Screen) -> Result<(), Failure> {
+    let code = session.show_main_code().await?;
+    show_code(&code, screen)?;
+    wait_until(async || session.finish_handover().await).await?;
+    screen.answer(&json!({ "event": "main" }), |_| {
+        say(
+            "This is the main device now: it adds and removes the others.",
+            "Cet appareil est désormais le principal : il ajoute et retire les autres.",
+        )
+        .to_owned()
+    })
 }
 
 /// Syncs until the history is here; how many mails came.
@@ -202,16 +220,22 @@ async fn accept(session: &Session, code: Option<String>, yes: bool, screen: Scre
         Some(code) => code,
         None => screen::ask(
             say(
-                "Code that the new device shows:",
-                "Code que montre le nouvel appareil :",
+                "Code that the other device shows:",
+                "Code que montre l'autre appareil :",
             ),
-            say("the code of the new device", "le code du nouvel appareil"),
+            say("the code of the other device", "le code de l'autre appareil"),
         )?,
     };
-    let request = session.link_request(&code).await.map_err(|error| match error {
-        Error::Relay(Code::NotFound) => Failure::LinkNotShown,
-        error => error.into(),
-    })?;
+    let request = match session.link_request(&code).await {
+        Err(Error::Relay(Code::NotFound)) => return Err(Failure::LinkNotShown),
+        // A device that is there already asks for something else.
+        Err(Error::Link(refused)) => match session.handover_request(&code).await {
+            Ok(device) => return hand_over(session, &code, &device, yes, screen).await,
+            Err(Error::Link(_)) => return Err(Error::Link(refused).into()),
+            Err(error) => return Err(error.into()),
+        },
+        request => request?,
+    };
     let name = &request.name;
     if !yes {
         screen::aside(&tell!(
@@ -243,6 +267,51 @@ async fn accept(session: &Session, code: Option<String>, yes: bool, screen: Scre
             tell!(
                 "“{name}” is confirmed; the rest goes with the next `pli sync`.",
                 "« {name} » est confirmé ; le reste part au prochain `pli sync`."
+            )
+        }
+    })
+}
+
+/// The person confirms that another device is to be the main one.
+async fn hand_over(
+    session: &Session,
+    code: &str,
+    device: &DeviceView,
+    yes: bool,
+    screen: Screen,
+) -> Result<(), Failure> {
+    let called = called(device);
+    if !yes {
+        let question = tell!(
+            "Make {called} the main device, in the place of this one? (y/n)",
+            "Faire de {called} l'appareil principal, à la place de celui-ci ? (o/n)"
+        );
+        if !screen::confirmed(&question)? {
+            return Err(Failure::DeviceNotConfirmed);
+        }
+    }
+    session.hand_over(code).await?;
+    let mut done = false;
+    for _ in 0..HANDOVER_LOOKS {
+        is_done(session.sync().await, false, screen)?;
+        done = session.handing_over_to()?.is_none();
+        if done {
+            break;
+        }
+        sleep(LISTEN_AGAIN).await;
+    }
+    let id = device.id.to_string();
+    let answer = json!({ "event": "handed-over", "device": id, "complete": done });
+    screen.answer(&answer, |_| {
+        if done {
+            tell!(
+                "{called} is the main device now; the key is erased here.",
+                "{called} est désormais l'appareil principal ; la clé est effacée ici."
+            )
+        } else {
+            tell!(
+                "{called} is confirmed; the key is erased here with the `pli sync` after {called} has it.",
+                "{called} est confirmé ; la clé est effacée ici au `pli sync` qui suit son arrivée là-bas."
             )
         }
     })

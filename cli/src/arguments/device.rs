@@ -37,13 +37,18 @@ pub(crate) enum DeviceCommand {
         until_stdin_closes: bool,
     },
     #[command(about = say(
-        "On the main device: read a new one's code, confirm it, and write its history",
-        "Sur l'appareil principal : lire le code d'un nouvel appareil, le confirmer, et écrire son historique"
+        "Make this device the main one: show a code for the present one to read",
+        "Faire de cet appareil le principal : afficher un code que lit le principal actuel"
+    ), after_help = examples(&["pli device main", "pli device main --home tablet"]))]
+    Main(Phone),
+    #[command(about = say(
+        "On the main device: read the code that another one shows, and confirm what it asks for",
+        "Sur l'appareil principal : lire le code que montre un autre, et confirmer ce qu'il demande"
     ), after_help = examples(&["pli device accept", "pli device accept --yes < code.txt"]))]
     Accept {
         #[arg(value_name = "CODE", help = say(
-            "The code that the new device shows [default: asked for, or read from standard input]",
-            "Le code que montre le nouvel appareil [par défaut : demandé, ou lu sur l'entrée standard]"
+            "The code that the other device shows [default: asked for, or read from standard input]",
+            "Le code que montre l'autre appareil [par défaut : demandé, ou lu sur l'entrée standard]"
         ))]
         code: Option<String>,
         #[arg(long, help = say("Confirm it unasked", "Le confirmer sans demander"))]

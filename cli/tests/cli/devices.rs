@@ -106,7 +106,7 @@ fn a_tablet_is_linked_by_a_code_has_the_history_and_shows_what_the_phone_shows()
 
     // The person sees the name and says yes.
     let mut accept = Terminal::run(scene.on(GP, &["device", "accept"]));
-    accept.answer("Code that the new device shows:", &code.to_lowercase());
+    accept.answer("Code that the other device shows:", &code.to_lowercase());
     accept.answer("Is it the device in front of you?", "y");
     let (status, said) = accept.end("its history waits for it");
     assert!(
@@ -225,6 +225,45 @@ fn a_tablet_is_suspended_by_the_phone_locks_and_catches_up_when_it_is_let_in() {
         answer(&mut on_tablet(&scene, &["sync"]));
         subjects(on_tablet(&scene, &["mail", "list"])) == ["Entre-temps"]
     });
+}
+
+#[test]
+fn the_tablet_becomes_the_main_device_and_removes_the_phone() {
+    let scene = Scene::enrolled();
+    linked(&scene);
+    refused(&mut scene.on(GP, &["device", "main"]), 1, "already-main");
+    let mut claim = Told::begin(&mut on_tablet(&scene, &["device", "main"]));
+    let code = claim.event("code")["code"].as_str().unwrap().to_owned();
+    refused(
+        &mut on_tablet(&scene, &["device", "accept", &code, "--yes"]),
+        1,
+        "not-main",
+    );
+    let mut accept = Terminal::run(scene.on(GP, &["device", "accept"]));
+    accept.answer("Code that the other device shows:", &code);
+    accept.answer("Make Tablette the main device", "y");
+    let (status, said) = accept.end("the key is erased here");
+    assert!(
+        status.success() && said.contains("Tablette is the main device now"),
+        "{said}"
+    );
+    claim.event("main");
+    claim.end();
+    let listed = answer(&mut on_tablet(&scene, &["device", "list"]));
+    let tablet = &listed["devices"][0];
+    assert!(
+        tablet["main"] == Value::Bool(true) && tablet["this"] == Value::Bool(true),
+        "{listed}"
+    );
+    let phone = listed["devices"][1]["id"].as_str().unwrap().to_owned();
+    refused(
+        &mut scene.on(GP, &["device", "remove", "Tablette", "--yes"]),
+        1,
+        "not-main",
+    );
+    let removed = answer(&mut on_tablet(&scene, &["device", "remove", &phone, "--yes"]));
+    assert_eq!(removed["removed"], Value::Bool(true));
+    refused(&mut scene.on(GP, &["sync"]), 1, "device-removed");
 }
 
 #[test]

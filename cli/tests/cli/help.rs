@@ -12,6 +12,7 @@ const COMMANDS: &[&str] = &[
     "device accept",
     "device link",
     "device list",
+    "device main",
     "device remove",
     "device rename",
     "device resume",
