@@ -33,6 +33,8 @@ struct Synced {
     unopened: u32,
     restored: u32,
     waiting: u32,
+    /// Whether the relay was put back to an earlier copy, and was given again what it may have lost.
+    relay_put_back: bool,
     /// Correspondents with another identity than the pinned one, to be accepted or not.
     identities_changed: Vec<String>,
 }
@@ -54,6 +56,7 @@ pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
         unopened: report.unopened,
         restored: report.restored,
         waiting: report.waiting,
+        relay_put_back: report.relay_put_back,
         identities_changed: session
             .correspondents()?
             .into_iter()
@@ -91,6 +94,12 @@ pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
             if count > 0 {
                 text.extend([format!("\n{count} {what}")]);
             }
+        }
+        if synced.relay_put_back {
+            text.extend([say(
+                "\nThe relay was put back to an earlier state [relay-put-back]: this phone gives it again what it may have lost. You need do nothing.",
+                "\nLe relais a été remis à un état antérieur [relay-put-back] : ce téléphone lui redonne ce qu'il a pu perdre. Vous n'avez rien à faire.",
+            )]);
         }
         for address in &synced.identities_changed {
             text.extend([tell!(

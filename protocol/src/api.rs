@@ -10,7 +10,7 @@ use crate::identity::{DeviceList, Identity, Predecessor, Signed, Succession};
 use crate::ids::{ArchiveId, DeviceId, Digest, MessageId};
 use crate::limits;
 use crate::prekey::{BatchUpload, HandedPrekey};
-use crate::sequence::Step;
+use crate::sequence::{Cursor, Step};
 use crate::time::Timestamp;
 
 /// Media type of the binary formats.
@@ -50,7 +50,7 @@ pub mod path {
     pub const WITHDRAWALS: &str = "/v1/withdrawals";
     /// `GET` with `number`, `hash`, `wait_seconds`: [`crate::sequence::SequencePage`] (binary).
     pub const SEQUENCE: &str = "/v1/sequence";
-    /// `POST` [`crate::sequence::Cursor`] (JSON): nothing.
+    /// `POST` [`crate::sequence::Cursor`] (JSON): nothing; `GET` with `number`, `hash`: [`super::Standing`].
     pub const ACKNOWLEDGEMENTS: &str = "/v1/acknowledgements";
     /// WebSocket, `number` and `hash` as for [`SEQUENCE`]: pages one way, encoded [`crate::sequence::Cursor`]s the other.
     pub const STREAM: &str = "/v1/stream";
@@ -152,6 +152,15 @@ pub struct TokenRequest {
     pub challenge: String,
     /// The device's signature over the encoded challenge, in base64.
     pub signature: String,
+}
+
+/// Where the relay sees a device, by the side of the cursor that the device named.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Standing {
+    /// Whether the cursor is one that the relay knows so, and not behind what was acknowledged.
+    pub agreed: bool,
+    /// How far the device has acknowledged.
+    pub acknowledged: Cursor,
 }
 
 /// A short-lived token.

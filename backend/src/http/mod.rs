@@ -153,7 +153,10 @@ pub(crate) fn router(app: &App) -> Router {
         )
         .route(path::WITHDRAWALS, post(mail::withdraw))
         .route(path::SEQUENCE, get(sequence::poll))
-        .route(path::ACKNOWLEDGEMENTS, post(sequence::acknowledge))
+        .route(
+            path::ACKNOWLEDGEMENTS,
+            get(sequence::standing).post(sequence::acknowledge),
+        )
         .route(path::STREAM, get(stream::open))
         .fallback(async || Refusal::new(Code::NotFound, "no such path"))
         .method_not_allowed_fallback(async || {

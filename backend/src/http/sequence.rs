@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use protocol::api::Standing;
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::{Code, Digest, Timestamp, limits};
 use serde::Deserialize;
@@ -65,6 +66,29 @@ pub(super) async fn poll(
             () = until(caller.expires_at) => return Err(Refusal::new(Code::TokenRefused, "the token has ended")),
         }
     }
+}
+
+/// `GET /v1/acknowledgements`: where the device stands, and whether the cursor it names goes with that.
+pub(super) async fn standing(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Asked(after): Asked<After>,
+) -> Result<axum::Json<Standing>, Refusal> {
+    let cursor = after.cursor();
+    let standing = app
+        .storage()
+        .read_as(caller.place, move |connection| {
+            let agreed = match sequence::check(connection, caller.place, cursor) {
+                Err(StorageError::Refused(Code::CursorMismatch, _)) => false,
+                checked => checked.map(|_| true)?,
+            };
+            Ok(Standing {
+                agreed,
+                acknowledged: sequence::acknowledged(connection, caller.place)?,
+            })
+        })
+        .await?;
+    Ok(axum::Json(standing))
 }
 
 /// `POST /v1/acknowledgements`.

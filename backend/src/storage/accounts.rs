@@ -4,7 +4,7 @@
 use protocol::api::{Enrolment, ListUpload};
 use protocol::cbor;
 use protocol::identity::{DeviceList, Identity, Predecessor, Signed, Succession, VerifiedAccount, VerifiedDevice};
-use protocol::prekey::{BatchRoot, BatchUpload};
+use protocol::prekey::BatchRoot;
 use protocol::sign::VerifyingKey;
 use protocol::{Address, Code, DeviceId, Digest, Timestamp, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -79,7 +79,8 @@ pub(crate) fn enrol(
             verified.digest.as_bytes(),
             now.as_millis(),
         ])?;
-    add_device(connection, account, &verified.device, &enrolment.batch, &verified.root)?;
+    let device = add_device(connection, account, &verified.device)?;
+    prekeys::replace(connection, device, &enrolment.batch, &verified.root)?;
     activation::mark_used(connection, address)?;
     Ok(EnrolmentEnd::Enrolled)
 }
@@ -145,13 +146,8 @@ fn replace(
             now.as_millis()
         ])?;
     let before = all_devices(connection, account)?;
-    let device = add_device(
-        connection,
-        account,
-        &verified.device,
-        &verified.enrolment.batch,
-        &verified.root,
-    )?;
+    let device = add_device(connection, account, &verified.device)?;
+    prekeys::replace(connection, device, &verified.enrolment.batch, &verified.root)?;
     let rows: Vec<i64> = before.iter().map(|(row, _)| *row).collect();
     sequence::move_all(connection, effects, &rows, (device, verified.device.id))?;
     let mut removed = Vec::with_capacity(before.len());
@@ -184,25 +180,34 @@ pub(crate) fn publish_list(
     let Ok(listed) = VerifiedAccount::verify(&present.identity, &upload.list) else {
         return refuse(Code::SignatureRefused, "not a list of the account's identity");
     };
-    if listed.list_version() != before.list_version().saturating_add(1) {
-        return refuse(Code::ListOutdated, "not the list that follows the present one");
-    }
-    let mut added = listed
+    let added: Vec<_> = listed
         .devices()
         .iter()
-        .filter(|device| before.device(&device.id).is_none());
-    if let Some(new) = added.next() {
-        let Some(batch) = &upload.batch else {
-            return refuse(Code::SignatureRefused, "the new device has no prekeys");
-        };
-        let Ok(root) = batch.verify(&listed, &new.id) else {
-            return refuse(Code::SignatureRefused, "prekeys that are not the new device's");
-        };
-        if added.next().is_some() {
-            return refuse(Code::SignatureRefused, "more than one new device");
+        .filter(|device| before.device(&device.id).is_none())
+        .collect();
+    let follows = match &upload.batch {
+        Some(_) => listed.list_version() == before.list_version().saturating_add(1),
+        None => listed.list_version() > before.list_version(),
+    };
+    if !follows {
+        return refuse(Code::ListOutdated, "not a list that follows the present one");
+    }
+    match (&upload.batch, added.as_slice()) {
+        (Some(batch), [new]) => {
+            let Ok(root) = batch.verify(&listed, &new.id) else {
+                return refuse(Code::SignatureRefused, "prekeys that are not the new device's");
+            };
+            prekeys::check(batch, &root, now)?;
+            let device = add_device(connection, present.id, new)?;
+            prekeys::replace(connection, device, batch, &root)?;
         }
-        prekeys::check(batch, &root, now)?;
-        add_device(connection, present.id, new, batch, &root)?;
+        (Some(_), _) => return refuse(Code::SignatureRefused, "prekeys, and not one new device"),
+        // A list that is shown again to a relay which was put back to an earlier copy: its devices bring their prekeys.
+        (None, known) => {
+            for device in known {
+                add_device(connection, present.id, device)?;
+            }
+        }
     }
     let mut removed = Vec::new();
     let present_devices = all_devices(connection, present.id)?;
@@ -247,14 +252,8 @@ pub(crate) fn predecessors(connection: &Connection, account: i64) -> Result<Vec<
         .collect::<Result<_, _>>()?)
 }
 
-/// Adds a device with its first batch. Its row was never another device's: tokens name it.
-fn add_device(
-    connection: &Connection,
-    account: i64,
-    added: &VerifiedDevice,
-    batch: &BatchUpload,
-    root: &BatchRoot,
-) -> Result<i64, StorageError> {
+/// Adds a device. Its row was never another device's: tokens name it.
+fn add_device(connection: &Connection, account: i64, added: &VerifiedDevice) -> Result<i64, StorageError> {
     let known = connection
         .prepare_cached("SELECT 1 FROM device WHERE device = ?1")?
         .exists([added.id.as_bytes()])?;
@@ -264,7 +263,6 @@ fn add_device(
     let device = connection
         .prepare_cached("INSERT INTO device (account, device, key) VALUES (?1, ?2, ?3)")?
         .insert(params![account, added.id.as_bytes(), added.key.as_bytes()])?;
-    prekeys::replace(connection, device, batch, root)?;
     Ok(device)
 }
 

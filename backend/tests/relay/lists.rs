@@ -104,6 +104,35 @@ async fn what_waits_for_a_removed_device_alone_goes_to_the_main_one() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_shown_again_brings_back_its_devices_which_bring_their_prekeys() {
+    let relay = TestRelay::start().await;
+    let (mut lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let mut tablet = tablet(&lea, 1);
+    // The relay has lost two versions of it.
+    lea.list = lea.next_list(&[&lea]);
+    let again = ListUpload {
+        list: lea.next_list(&[&lea, &tablet]),
+        batch: None,
+    };
+    assert_eq!(publish(&relay, &lea, &again).await.status(), StatusCode::NO_CONTENT);
+    let keys = relay.keys(&paul, &[LEA], PrekeyWish::OneTime).await;
+    assert_eq!(keys.accounts[0].prekeys.len(), 1, "nothing can be sealed to it yet");
+    relay.send(&paul, &[LEA], b"avant").await;
+    tablet.token = relay.token(&tablet).await;
+    let uploaded = relay
+        .request(Method::POST, path::PREKEYS)
+        .bearer_auth(&tablet.token)
+        .body(cbor::encode(&tablet.batch.upload))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(uploaded.status(), StatusCode::OK);
+    relay.send(&paul, &[LEA], b"aux deux").await;
+    assert_eq!(relay.page(&lea, Cursor::START).await.len(), 2);
+    assert_eq!(relay.page(&tablet, Cursor::START).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_list_that_does_not_follow_or_hold_is_refused_and_changes_nothing() {
     let relay = TestRelay::start().await;
     let (lea, zoe) = (relay.enrol(LEA).await, relay.enrol(ZOE).await);
@@ -116,14 +145,6 @@ async fn a_list_that_does_not_follow_or_hold_is_refused_and_changes_nothing() {
     for (what, upload, code) in [
         ("two versions on", adding(&later, &tablet), Code::ListOutdated),
         ("of another identity", adding(&zoe, &tablet), signature),
-        (
-            "no batch",
-            ListUpload {
-                batch: None,
-                ..good.clone()
-            },
-            signature,
-        ),
         (
             "a batch of another device",
             ListUpload {

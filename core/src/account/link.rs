@@ -8,7 +8,7 @@ use protocol::{Address, ArchiveId, Code, DeviceId, DeviceName, Timestamp, archiv
 use rusqlite::{Connection, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
-use super::{Account, enrol, handover, list, name, prekeys};
+use super::{Account, enrol, handover, list, name, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
@@ -45,6 +45,7 @@ impl Session {
         let _alone = self.syncing.lock().await;
         match self.read(Account::load) {
             Err(Error::NotEnrolled) => {}
+            Ok(own) if own.address == *address && self.read(put_back::is_noted)? => {}
             Ok(_) => return Err(Error::AlreadyEnrolled),
             Err(error) => return Err(error),
         }
@@ -56,6 +57,7 @@ impl Session {
                 return Ok(joining);
             }
             let key = SigningKey::make()?;
+            put_back::leave(tx)?;
             tx.execute_batch(
                 "DELETE FROM joining; DELETE FROM prekey; DELETE FROM batch_upload; DELETE FROM account;",
             )?;

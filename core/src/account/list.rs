@@ -70,6 +70,27 @@ impl Session {
         })
     }
 
+    /// Gives the relay this account's list again, if the one it has is older.
+    pub(crate) async fn show_list(&self, account: &Account) -> Result<(), Error> {
+        let answer = self.relay.identity(&account.address).await?;
+        let Some(present) = answer.accounts.first() else {
+            return Ok(());
+        };
+        let listed = VerifiedAccount::verify(&present.identity, &present.list)?;
+        let own = &account.verified;
+        if listed.fingerprint() != own.fingerprint() || listed.list_version() >= own.list_version() {
+            return Ok(());
+        }
+        let list: Vec<u8> = self.read(|connection| {
+            Ok(connection.query_row("SELECT list FROM account WHERE id = 1", [], |row| row.get(0))?)
+        })?;
+        let upload = ListUpload {
+            list: cbor::decode(&list)?,
+            batch: None,
+        };
+        self.relay.publish_list(account, cbor::encode(&upload)).await
+    }
+
     /// Publishes what is to change of the list, one version after the other.
     pub(crate) async fn publish_lists(&self, account: &Account) -> Result<(), Error> {
         let now = self.relay.clock.now();

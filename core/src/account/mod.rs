@@ -9,6 +9,7 @@ pub(crate) mod link;
 pub(crate) mod list;
 pub(crate) mod name;
 pub(crate) mod prekeys;
+pub(crate) mod put_back;
 mod recovery;
 mod standing;
 mod suspension;

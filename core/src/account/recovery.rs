@@ -5,10 +5,10 @@ use protocol::cbor;
 use protocol::identity::{Signed, Succession, VerifiedAccount};
 use protocol::sign::SigningKey;
 use protocol::{Address, Code, Digest};
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::enrol::{self, RecoveryPhrase};
-use super::{Account, Row};
+use super::{Account, Row, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
@@ -29,6 +29,7 @@ impl Session {
         let _alone = self.syncing.lock().await;
         match self.read(Account::load) {
             Err(Error::NotEnrolled) => {}
+            Ok(own) if own.address == *address && self.read(put_back::is_noted)? => {}
             Ok(_) => return Err(Error::AlreadyEnrolled),
             Err(error) => return Err(error),
         }
@@ -52,6 +53,7 @@ impl Session {
             .collect();
         let now = self.relay.clock.now();
         let request = self.write(|tx| {
+            put_back::leave(tx)?;
             let pending = Row::load(tx)?.map(Row::account).transpose()?;
             match pending.filter(|pending| pending.address == *address) {
                 // The relay took the first attempt, and its reply was lost; or it never came there.
@@ -74,6 +76,30 @@ impl Session {
         crash_point!("recovery-accepted");
         self.write(|tx| enrol::confirm(tx, now))?;
         self.phrase_shown()
+    }
+
+    /// Takes the account over once more, as this phone did before the copy was made to which the relay was put back; whether
+    /// there was that to do.
+    pub(crate) async fn enrol_again(&self, account: &Account) -> Result<bool, Error> {
+        let Ok(answer) = self.relay.identity(&account.address).await else {
+            return Ok(false);
+        };
+        let Some(present) = answer.accounts.first() else {
+            return Ok(false);
+        };
+        let present = VerifiedAccount::verify(&present.identity, &present.list)?;
+        // An enrolment has the first list of its identity.
+        let is_first = account.verified.list_version() == 1;
+        if !is_first || !self.read(|connection| follows_it(connection, &present.fingerprint()))? {
+            return Ok(false);
+        }
+        let now = self.relay.clock.now();
+        let request = self.write(|tx| {
+            prekeys::make_batch(tx, account, 0, now)?;
+            enrol::request(tx, "")
+        })?;
+        self.relay.enrol(&request).await?;
+        Ok(true)
     }
 }
 
@@ -99,8 +125,8 @@ fn succeed(
 }
 
 /// Whether the pending attempt was signed to follow this identity.
-fn follows_it(tx: &Transaction<'_>, fingerprint: &Digest) -> Result<bool, Error> {
-    let last: Option<Column<Digest>> = tx
+fn follows_it(connection: &Connection, fingerprint: &Digest) -> Result<bool, Error> {
+    let last: Option<Column<Digest>> = connection
         .prepare_cached("SELECT fingerprint FROM former_identity ORDER BY place DESC LIMIT 1")?
         .query_map([], |row| row.get(0))?
         .next()

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
 
-pub(crate) use write::is_due;
+pub(crate) use write::{begin_over as begin_anew, is_due};
 
 /// What there is of a backup.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -185,6 +185,14 @@ fn give_up(tx: &Transaction<'_>, archive: ArchiveId, now: Timestamp) -> Result<(
     Ok(())
 }
 
+/// The backup is written anew, if there is one: the relay may have lost parts of it.
+pub(crate) fn begin_over(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    if let Some(backup) = load(tx)? {
+        begin_anew(tx, backup, now)?;
+    }
+    Ok(())
+}
+
 /// A fresh archive; the relay drops the one before it when it has all of this one.
 fn begin_anew(tx: &Transaction<'_>, backup: Backup, now: Timestamp) -> Result<Backup, Error> {
     let archive = ArchiveId::make()?;

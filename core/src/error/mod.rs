@@ -34,6 +34,9 @@ pub enum Error {
     /// The text is no name of a device.
     #[error("name of a device: {0}")]
     DeviceName(#[from] DeviceNameError),
+    /// The relay knows of more than this phone has: its store was put back to an earlier copy.
+    #[error("this phone was put back to an earlier copy")]
+    DevicePutBack,
     /// This device was removed from its account, and has erased itself.
     #[error("this device was removed from its account")]
     DeviceRemoved,
@@ -124,6 +127,7 @@ impl Error {
             Self::AlreadyMain => "already-main",
             Self::DevicesChanging => "devices-changing",
             Self::DeviceName(_) => "device-name-invalid",
+            Self::DevicePutBack => "device-put-back",
             Self::DeviceRemoved => "device-removed",
             Self::Draft(reason) => reason.code(),
             Self::Envelope(_) => "envelope-invalid",
@@ -172,7 +176,8 @@ impl Error {
     pub(crate) const fn is_of_one_entry(&self) -> bool {
         match self {
             Self::Store(error) => matches!(error, StoreError::Corrupt | StoreError::Fault),
-            Self::DeviceRemoved
+            Self::DevicePutBack
+            | Self::DeviceRemoved
             | Self::Locked
             | Self::Network(_)
             | Self::NotEnrolled
@@ -215,6 +220,10 @@ impl Error {
             Self::DeviceName(_) => (
                 "Ce nom ne convient pas à un appareil : une ligne de 64 octets au plus, par exemple « Tablette du cabinet ».",
                 "This cannot be a device's name: one line of at most 64 bytes, such as \"Tablet at the practice\".",
+            ),
+            Self::DevicePutBack => (
+                "Ce téléphone a été remis à un état antérieur : il lui manque ce qui est venu depuis ; rien n'est effacé, rien n'est envoyé. Reprenez le compte ici avec la phrase de secours, ou reliez-le de nouveau depuis l'appareil principal.",
+                "This phone was put back to an earlier state and lacks what came since; nothing is erased, nothing is sent. Take the account over here with the recovery phrase, or link it again from the main device.",
             ),
             Self::DeviceRemoved => (
                 "Le compte est désormais sur un autre appareil ; celui-ci s'est effacé. Si ce n'est pas vous, prévenez l'opérateur.",

@@ -11,8 +11,8 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use protocol::api::{
     self, Archives, Challenge, ChallengeAnswer, ChallengeRequest, DepositAnswer, DirectoryEntries, DirectoryEntry,
-    Enrolled, Enrolment, KeysAnswer, KeysRequest, PrekeyStock, PrekeyWish, ServerInfo, Suspensions, TokenAnswer,
-    TokenRequest, Withdrawal, WithdrawalAnswer, path,
+    Enrolled, Enrolment, KeysAnswer, KeysRequest, PrekeyStock, PrekeyWish, ServerInfo, Standing, Suspensions,
+    TokenAnswer, TokenRequest, Withdrawal, WithdrawalAnswer, path,
 };
 use protocol::cbor::{self, Format};
 use protocol::link::LinkCode;
@@ -295,6 +295,33 @@ impl Relay {
         };
         let head = timeout(patience, self.authorised(account, request));
         binary(head.await.map_err(|_| NetworkError::Timeout)??).await
+    }
+
+    /// Whether the relay agrees with `cursor`, and how far it knows this device to have acknowledged.
+    pub(crate) async fn standing(&self, account: &Account, cursor: Cursor) -> Result<Standing, Error> {
+        let parameters = [("number", cursor.number.to_string()), ("hash", cursor.hash.to_string())];
+        json(
+            self.authorised(account, || {
+                self.request(Method::GET, path::ACKNOWLEDGEMENTS).query(&parameters)
+            })
+            .await?,
+        )
+        .await
+    }
+
+    /// Whether notes were compared under the token in use. A relay that begins anew takes none of those from before.
+    pub(crate) fn has_compared(&self, account: &Account) -> bool {
+        self.tokens.has_compared(account.device, self.clock.now())
+    }
+
+    /// Notes were compared.
+    pub(crate) fn compared(&self) {
+        self.tokens.set_compared(true);
+    }
+
+    /// They have to be compared again.
+    pub(crate) fn doubt(&self) {
+        self.tokens.set_compared(false);
     }
 
     pub(crate) async fn acknowledge(&self, account: &Account, cursor: Cursor) -> Result<(), Error> {

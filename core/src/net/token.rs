@@ -19,6 +19,8 @@ pub(super) struct Token {
     device: DeviceId,
     text: Zeroizing<String>,
     expires_at: Timestamp,
+    /// Whether phone and relay have compared notes under it.
+    has_compared: bool,
 }
 
 impl Token {
@@ -39,9 +41,22 @@ impl Tokens {
             device,
             text: Zeroizing::new(answer.token),
             expires_at: answer.expires_at,
+            has_compared: false,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
         token
+    }
+
+    /// Whether notes were compared under the token in use.
+    pub(super) fn has_compared(&self, device: DeviceId, now: Timestamp) -> bool {
+        self.current(device, now).is_some_and(|token| token.has_compared)
+    }
+
+    /// Notes were compared, or are to be compared again.
+    pub(super) fn set_compared(&self, has_compared: bool) {
+        if let Some(token) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            token.has_compared = has_compared;
+        }
     }
 
     pub(super) fn forget(&self, token: &Token) {

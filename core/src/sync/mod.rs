@@ -8,12 +8,15 @@ mod push;
 mod receipts;
 mod receive;
 mod rewrap;
+mod standing;
 pub(crate) mod states;
 pub(crate) mod unopened;
 mod watch;
 
 pub(crate) use outbox::OutboxKind;
 pub(crate) use receipts::forget_read;
+
+use protocol::Code;
 
 use crate::account::Account;
 use crate::error::Error;
@@ -37,6 +40,8 @@ pub struct SyncReport {
     pub restored: u32,
     /// Mails that wait for another attempt.
     pub waiting: u32,
+    /// Whether the relay was found to be an earlier copy of itself, and was given again what it may have lost.
+    pub relay_put_back: bool,
 }
 
 impl SyncReport {
@@ -58,6 +63,7 @@ impl SyncReport {
         self.unopened = self.unopened.saturating_add(other.unopened);
         self.restored = self.restored.saturating_add(other.restored);
         self.waiting = other.waiting;
+        self.relay_put_back |= other.relay_put_back;
     }
 }
 
@@ -80,11 +86,24 @@ impl Session {
         self.come_back().await?;
         let account = self.read(Account::load)?;
         // Many steps make a large future, which whoever syncs would carry along.
-        let outcome = Box::pin(self.exchange(report)).await;
+        let outcome = match Box::pin(self.exchange(report)).await {
+            // The relay has begun anew since notes were compared.
+            Err(Error::Relay(Code::CursorMismatch)) => {
+                self.relay.doubt();
+                Box::pin(self.exchange(report)).await
+            }
+            Err(Error::Relay(Code::DeviceUnknown)) if self.enrol_again(&account).await? => {
+                Box::pin(self.exchange(report)).await
+            }
+            // Another token was needed on the way: the relay may have begun anew.
+            Ok(()) if !self.relay.has_compared(&account) => Box::pin(self.exchange(report)).await,
+            outcome => outcome,
+        };
         self.heed(&account, outcome).await
     }
 
     async fn exchange(&self, report: &mut SyncReport) -> Result<(), Error> {
+        self.check_standing(&self.read(Account::load)?, report).await?;
         self.go_on_handing_over(&self.read(Account::load)?).await?;
         self.publish_lists(&self.read(Account::load)?).await?;
         let account = &self.read(Account::load)?;
@@ -98,7 +117,8 @@ impl Session {
             Ok(()) => Ok(()),
         };
         // Before anything comes in: what the backup holds arrived already.
-        report.restored = self.take_in_backup(account).await?;
+        let restored = self.take_in_backup(account).await?;
+        report.restored = report.restored.saturating_add(restored);
         self.pull(account, report).await?;
         self.reopen(account, report).await?;
         self.write_histories(account).await?;

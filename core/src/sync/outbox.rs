@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
 use super::backoff::pauses;
-use super::states;
+use super::{standing, states};
 use crate::clock;
 use crate::error::{Error, KeysError};
 use crate::mail::delivery::{self, DeliveryState};
@@ -192,12 +192,13 @@ impl Row {
     pub(super) fn settle(
         &self,
         tx: &Transaction<'_>,
-        envelope: &Envelope,
+        (envelope, sealed): (&Envelope, &Sealed),
         answer: &DepositAnswer,
     ) -> Result<(), Error> {
         if !self.remove(tx)? {
             return Ok(());
         }
+        standing::deposited(tx, &sealed.header, answer.accepted_at)?;
         let Contents::Mail { message } = envelope.what else {
             return Ok(());
         };
@@ -243,6 +244,11 @@ impl Row {
         }
         let state = match error {
             Error::Relay(Code::Unreachable) => DeliveryState::Unreachable,
+            // No two mails have one id: it left this phone before, which was put back to an earlier copy since.
+            Error::Relay(Code::MessageIdReused) => {
+                self.remove(tx)?;
+                DeliveryState::Unknown
+            }
             _ => DeliveryState::Refused,
         };
         for address in to {

@@ -96,7 +96,7 @@ fn cursor(connection: &Connection) -> Result<Cursor, Error> {
     Ok(cursor)
 }
 
-fn set_cursor(tx: &Transaction<'_>, cursor: Cursor) -> Result<(), Error> {
+pub(super) fn set_cursor(tx: &Transaction<'_>, cursor: Cursor) -> Result<(), Error> {
     tx.execute(
         "UPDATE cursor SET number = ?1, hash = ?2 WHERE id = 1",
         params![cursor.number, Column(&cursor.hash)],

@@ -87,7 +87,11 @@ impl Session {
                 // An earlier attempt may have been accepted and its reply lost: the relay knows, whatever became of the recipients.
                 (Err(error), Some(sealed)) if outbox::is_final(&error) => {
                     match self.relay.deposit(account, deposit(sealed, &[])?).await {
-                        Ok(answer) => return self.write(|tx| row.settle(tx, envelope, &answer)).map(|()| true),
+                        Ok(answer) => {
+                            return self
+                                .write(|tx| row.settle(tx, (envelope, sealed), &answer))
+                                .map(|()| true);
+                        }
                         Err(Error::Network(reason)) => return Err(reason.into()),
                         Err(withdrawn @ Error::Relay(Code::Withdrawn)) => return Err(withdrawn),
                         Err(_) => return Err(error),
@@ -114,7 +118,7 @@ impl Session {
             match self.relay.deposit(account, deposit).await {
                 Ok(answer) => {
                     crash_point!("deposit-answered");
-                    self.write(|tx| row.settle(tx, envelope, &answer))?;
+                    self.write(|tx| row.settle(tx, (envelope, sealed), &answer))?;
                     crash_point!("deposit-settled");
                     return Ok(true);
                 }

@@ -15,6 +15,7 @@ mod handover;
 mod phone;
 mod recovery;
 mod relay;
+mod rollback;
 mod schedules;
 mod story;
 
@@ -29,12 +30,19 @@ fn every_step_of_the_sources_has_a_scenario() {
     for (sources, stories, more) in [
         (
             "core/src",
-            [phone::STEPS, recovery::STEPS, devices::STEPS, handover::STEPS],
+            [
+                phone::STEPS,
+                recovery::STEPS,
+                devices::STEPS,
+                handover::STEPS,
+                rollback::STEPS,
+            ]
+            .as_slice(),
             phone::BATCH_STEPS,
         ),
         (
             "backend/src",
-            [relay::STEPS, recovery::RELAY_STEPS, devices::RELAY_STEPS, &[]],
+            &[relay::STEPS, recovery::RELAY_STEPS, devices::RELAY_STEPS],
             &[],
         ),
     ] {
@@ -42,7 +50,8 @@ fn every_step_of_the_sources_has_a_scenario() {
         let distinct: BTreeSet<&str> = found.iter().map(String::as_str).collect();
         assert_eq!(distinct.len(), found.len(), "a step is named twice: {found:?}");
         let tried: BTreeSet<&str> = stories
-            .into_iter()
+            .iter()
+            .copied()
             .flatten()
             .map(|(step, _)| *step)
             .chain(more.iter().copied())

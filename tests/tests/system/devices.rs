@@ -20,13 +20,13 @@ pub(crate) async fn linked(place: &Place, main: &Session, name: &str) -> Session
     tablet
 }
 
-fn number(phone: &Session, folder: Folder, subject: &str) -> i64 {
+pub(crate) fn number(phone: &Session, folder: Folder, subject: &str) -> i64 {
     let mails = phone.list(folder, None, 100).unwrap();
     mails.iter().find(|mail| mail.subject == subject).unwrap().number
 }
 
 /// All that a device shows of its mail.
-fn listing(phone: &Session) -> Vec<String> {
+pub(crate) fn listing(phone: &Session) -> Vec<String> {
     let mut lines = Vec::new();
     for folder in [Folder::Inbox, Folder::Sent, Folder::Drafts, Folder::Archive] {
         for mail in phone.list(folder, None, 1_000).unwrap() {

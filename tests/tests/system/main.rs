@@ -20,6 +20,7 @@ mod mail;
 mod outbox;
 mod recovery;
 mod remains;
+mod rollback;
 mod sequence;
 mod stream;
 mod withdrawal;

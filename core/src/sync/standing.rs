@@ -1,0 +1,185 @@
+//! Whether phone and relay stand where they left each other. One of them may have been put back to an earlier copy of itself.
+//! A relay that was is brought up to date here; a phone that was is told, and becomes a new device (`account::put_back`).
+
+use protocol::api::Standing;
+use protocol::envelope::{self, Deposit, Header, Kind};
+use protocol::receipt::Reading;
+use protocol::sign::Signature;
+use protocol::{Code, Timestamp, cbor};
+use rusqlite::{Connection, Transaction, params};
+use zeroize::Zeroizing;
+
+use super::{OutboxKind, SyncReport, pull};
+use crate::account::{Account, prekeys, put_back};
+use crate::archive;
+use crate::clock;
+use crate::crash::crash_point;
+use crate::error::Error;
+use crate::mail::delivery::DeliveryState;
+use crate::mail::list::Direction;
+use crate::session::{Session, set_setting, setting};
+use crate::store::StoreError;
+use crate::store::column::Column;
+
+/// The header of the last envelope that the relay accepted, and when.
+const LAST_DEPOSIT: &str = "last-deposit";
+/// For so long the relay is asked whether it still knows that envelope: it forgets it after 90 days.
+const REMEMBERED_DAYS: i64 = 80;
+
+impl Session {
+    /// Compares notes with the relay, once for each token: whoever was put back to a copy has begun anew since.
+    ///
+    /// This comes before all else of a sync. A phone that was put back sends and takes in nothing.
+    pub(super) async fn check_standing(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
+        if self.relay.has_compared(account) {
+            return Ok(());
+        }
+        let (cursor, standing) = loop {
+            let cursor = self.cursor()?;
+            let standing = self.relay.standing(account, cursor).await?;
+            // Another process may have acknowledged more meanwhile.
+            if self.cursor()? == cursor {
+                break (cursor, standing);
+            }
+        };
+        if standing.acknowledged.number > cursor.number {
+            tracing::warn!("this phone was put back to an earlier copy");
+            self.write(put_back::note)?;
+            return Err(Error::DevicePutBack);
+        }
+        if !standing.agreed || self.is_last_deposit_lost(account).await? {
+            tracing::warn!("the relay was put back to an earlier copy");
+            self.bring_relay_up(account, standing).await?;
+            report.relay_put_back = true;
+        }
+        self.relay.compared();
+        Ok(())
+    }
+
+    /// Whether the relay does not know what it accepted last. Its header alone is shown: one that is known gets its first answer
+    /// again, whatever came with it.
+    async fn is_last_deposit_lost(&self, account: &Account) -> Result<bool, Error> {
+        let since = self.relay.clock.now().plus_days(-REMEMBERED_DAYS);
+        let Some(header) = self.read(|connection| last_deposit(connection, since))? else {
+            return Ok(false);
+        };
+        let shown = Deposit {
+            header: header.into(),
+            wraps: Vec::new(),
+            payload: Vec::new().into(),
+        };
+        match self.relay.deposit(account, cbor::encode(&shown)).await {
+            Ok(_) | Err(Error::Relay(Code::MessageIdReused | Code::Withdrawn)) => Ok(false),
+            Err(Error::Relay(Code::Malformed)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes all that the relay holds, and gives it what it may have lost: the device list, a batch of prekeys of which none was
+    /// handed out, and every envelope that nobody is known to have retrieved. Each can be given twice.
+    async fn bring_relay_up(&self, account: &Account, standing: Standing) -> Result<(), Error> {
+        self.show_list(account).await?;
+        let now = self.relay.clock.now();
+        self.write(|tx| {
+            if !standing.agreed {
+                pull::set_cursor(tx, standing.acknowledged)?;
+            }
+            tx.execute("DELETE FROM setting WHERE name = ?1", [LAST_DEPOSIT])?;
+            prekeys::make_batch(tx, account, 0, now)?;
+            offer_again(tx)?;
+            archive::begin_anew(tx, now)
+        })?;
+        crash_point!("relay-brought-up");
+        self.replenish_prekeys(account).await
+    }
+}
+
+/// Takes note of what the relay accepted last.
+pub(super) fn deposited(tx: &Transaction<'_>, header: &[u8], at: Timestamp) -> Result<(), Error> {
+    let text = format!("{} {}", at.as_millis(), data_encoding::HEXLOWER.encode(header));
+    set_setting(tx, LAST_DEPOSIT, &text)
+}
+
+fn last_deposit(connection: &Connection, since: Timestamp) -> Result<Option<Vec<u8>>, Error> {
+    let Some(text) = setting(connection, LAST_DEPOSIT)? else {
+        return Ok(None);
+    };
+    let (at, header) = text.split_once(' ').ok_or(StoreError::Corrupt)?;
+    let at: i64 = at.parse().map_err(|_| StoreError::Corrupt)?;
+    if at < since.as_millis() {
+        return Ok(None);
+    }
+    let header = data_encoding::HEXLOWER.decode(header.as_bytes());
+    Ok(Some(header.map_err(|_| StoreError::Corrupt)?))
+}
+
+/// Makes due again what the relay accepted and may have lost, as far back as it keeps anything.
+fn offer_again(tx: &Transaction<'_>) -> Result<(), Error> {
+    let since = clock::now().plus_days(-protocol::limits::MAIL_DAYS);
+    offer_mail(tx, since)?;
+    tx.execute(
+        "INSERT OR IGNORE INTO outbox (kind, idempotency_key, message, recipients, content)
+         SELECT ?1, randomblob(16), m.rowid, '', m.id FROM message m
+         WHERE m.direction = ?2 AND m.dated_at > ?3 AND m.header <> x''
+         AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.rowid AND d.state = ?4)
+         AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.message = m.rowid)",
+        params![
+            OutboxKind::Withdrawal,
+            Direction::Sent,
+            Column(&since),
+            DeliveryState::Withdrawn
+        ],
+    )?;
+    // Whether somebody wanted it to be known that a mail was read when it was, is not known any more.
+    tx.execute(
+        "INSERT OR IGNORE INTO receipt (sender, id, reading, at)
+         SELECT sender, id, ?1, handled_at FROM message WHERE direction = ?2 AND handled_at > ?3",
+        params![Column(&Reading::Handled), Direction::Received, Column(&since)],
+    )?;
+    tx.execute_batch(
+        "UPDATE state SET due = 1 WHERE EXISTS (SELECT 1 FROM account WHERE devices > 1 AND account.device = state.device);
+         UPDATE unopened SET asked_at = 0;
+         DELETE FROM backup_part WHERE archive IN (SELECT archive FROM linking WHERE step > 1);
+         UPDATE linking SET step = 1, next_part = 0, archive = randomblob(16) WHERE step > 1;",
+    )?;
+    Ok(())
+}
+
+/// Every mail that the relay accepted and that nobody is known to have retrieved, under the header it was sealed with.
+fn offer_mail(tx: &Transaction<'_>, since: Timestamp) -> Result<(), Error> {
+    let mut select = tx.prepare_cached(
+        "SELECT m.rowid, m.header, m.content_key, m.statement, m.signature, m.content FROM message m
+         WHERE m.direction = ?1 AND m.dated_at > ?2 AND m.content_key <> x''
+         AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.rowid AND d.state IN (?3, ?4))
+         AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.message = m.rowid) ORDER BY m.rowid",
+    )?;
+    let mut rows = select.query(params![
+        Direction::Sent,
+        Column(&since),
+        DeliveryState::Sent,
+        DeliveryState::Available
+    ])?;
+    while let Some(row) = rows.next()? {
+        let (message, header): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let (Column(key), statement): (_, Vec<u8>) = (row.get(2)?, row.get(3)?);
+        let signature: Vec<u8> = row.get(4)?;
+        let content = row.get(5).map(Zeroizing::<Vec<u8>>::new)?;
+        let parsed = Header::parse(&header)?;
+        let signature = Signature::try_from(signature.as_slice()).map_err(|_| StoreError::Corrupt)?;
+        let payload = envelope::seal_again(&header, &key, Kind::Mail, (&statement, signature), &content)?;
+        tx.execute(
+            "INSERT OR IGNORE INTO outbox (kind, idempotency_key, message, recipients, header, payload, content_key)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                OutboxKind::Mail,
+                Column(&parsed.id),
+                message,
+                Column(&parsed.to),
+                header,
+                payload,
+                Column(&key)
+            ],
+        )?;
+    }
+    Ok(())
+}

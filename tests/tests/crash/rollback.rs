@@ -1,0 +1,154 @@
+//! A relay that was put back to an earlier copy, and phones that end while they bring it up to date; a phone that was put back,
+//! and ends while it becomes another device.
+
+use std::process::Command as Program;
+
+use futures_util::future::join_all;
+use pli_core::Folder;
+use pli_tests::place::{GP, NURSE, inbox, state};
+use pli_tests::process::Outside;
+
+use crate::story::{Command, PROGRAM};
+
+const BRING_UP: usize = 0;
+
+/// What is done before the copy of the relay is made, then before it takes the relay's place, then afterwards.
+const BEFORE: &[Command] = &[
+    (NURSE, &["enrol", NURSE]),
+    (GP, &["enrol", GP]),
+    (NURSE, &["send", GP, "Hier", "100"]),
+    (NURSE, &["sync"]),
+    (GP, &["sync"]),
+];
+const LOST: &[Command] = &[
+    (NURSE, &["send", GP, "Relevée", "100"]),
+    (NURSE, &["sync"]),
+    (GP, &["sync"]),
+    (NURSE, &["sync"]),
+    (NURSE, &["send", GP, "En attente", "60000"]),
+    (NURSE, &["sync"]),
+];
+const AFTER: &[Command] = &[
+    (NURSE, &["sync"]),
+    (GP, &["sync"]),
+    (NURSE, &["sync"]),
+    (NURSE, &["send", GP, "Après", "100"]),
+    (NURSE, &["sync"]),
+    (GP, &["sync"]),
+    (NURSE, &["sync"]),
+];
+
+/// Each step of the core that only this story comes to, and the commands of [`AFTER`] in which a phone ends there.
+pub(crate) const STEPS: &[(&str, &[usize])] = &[("relay-brought-up", &[BRING_UP, BRING_UP + 1])];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_ends_while_it_brings_the_relay_up_goes_on() {
+    let ends = STEPS
+        .iter()
+        .flat_map(|(step, commands)| commands.iter().map(move |command| (*step, *command)));
+    join_all(ends.map(async |(step, command)| {
+        assert!(
+            tell(command, step).await,
+            "{step} is not reached by {:?}",
+            AFTER[command]
+        );
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_ends_after_any_commit_of_bringing_the_relay_up_goes_on() {
+    join_all([BRING_UP, BRING_UP + 1].map(async |command| {
+        let mut nth = 1;
+        while tell(command, &format!("store-committed:{nth}")).await {
+            nth += 1;
+        }
+        assert!(nth > 1, "{:?} commits nothing", AFTER[command]);
+    }))
+    .await;
+}
+
+/// Tells the story with a phone that ends once, at `step` of one command after the relay was put back; whether it did end there.
+async fn tell(crashing: usize, step: &str) -> bool {
+    let mut outside = Outside::open(PROGRAM);
+    for (who, words) in BEFORE {
+        outside.run(who, words, None).await.well();
+    }
+    outside.stop_relay();
+    copy(&outside, "relay", "copy");
+    outside.start_relay(None);
+    for (who, words) in LOST {
+        outside.run(who, words, None).await.well();
+    }
+    outside.kill_relay();
+    std::fs::remove_dir_all(outside.home("relay")).unwrap();
+    copy(&outside, "copy", "relay");
+    outside.start_relay(None);
+    for (at, (who, words)) in AFTER.iter().enumerate() {
+        if at == crashing {
+            let end = outside.run(who, words, Some(step)).await;
+            if !end.crashed() {
+                end.well();
+                return false;
+            }
+        }
+        outside.run(who, words, None).await.well();
+    }
+    let (nurse, gp) = (outside.phone(NURSE), outside.phone(GP));
+    assert_eq!(inbox(&gp), ["Hier", "Relevée", "En attente", "Après"], "{step}");
+    assert!(gp.unopened().unwrap().is_empty(), "{step}");
+    for mail in nurse.list(Folder::Sent, None, 10).unwrap() {
+        assert_eq!(state(&nurse, mail.number, GP), "retrieved", "{step}: {}", mail.subject);
+    }
+    true
+}
+
+/// The phone that was put back takes the account over again: after each commit of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_was_put_back_and_ends_while_it_becomes_another_device_goes_on() {
+    for step in ["store-committed", "recovery-stored", "recovery-accepted"] {
+        let mut nth = 1;
+        while take_over(&format!("{step}:{nth}")).await {
+            nth += 1;
+        }
+        assert!(nth > 1, "{step} is not reached");
+    }
+}
+
+async fn take_over(step: &str) -> bool {
+    let outside = Outside::open(PROGRAM);
+    for (who, words) in BEFORE {
+        outside.run(who, words, None).await.well();
+    }
+    outside.run(GP, &["back-up"], None).await.well();
+    outside.run(GP, &["sync"], None).await.well();
+    copy(&outside, GP, "copy");
+    for (who, words) in LOST {
+        outside.run(who, words, None).await.well();
+    }
+    std::fs::remove_dir_all(outside.home(GP)).unwrap();
+    copy(&outside, "copy", GP);
+    let told = outside.run(GP, &["sync"], None).await;
+    assert!(told.said.contains("[device-put-back]"), "{told:?}");
+    let end = outside.run(GP, &["recover", GP], Some(step)).await;
+    if end.crashed() {
+        outside.run(GP, &["recover", GP], None).await.well();
+    } else {
+        end.well();
+    }
+    for who in [GP, NURSE, NURSE, GP] {
+        outside.run(who, &["sync"], None).await.well();
+    }
+    let gp = outside.phone(GP);
+    assert_eq!(inbox(&gp), ["Hier", "Relevée", "En attente"], "{step}");
+    assert!(gp.unopened().unwrap().is_empty(), "{step}");
+    end.crashed()
+}
+
+fn copy(outside: &Outside, from: &str, to: &str) {
+    let status = Program::new("cp")
+        .arg("-a")
+        .args([outside.home(from), outside.home(to)])
+        .status();
+    assert!(status.unwrap().success());
+}

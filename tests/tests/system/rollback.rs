@@ -1,0 +1,271 @@
+//! One side is an earlier copy of itself: the relay, as its operator restored it, or a phone, as a person did.
+
+use std::fs;
+use std::path::Path;
+
+use pli_core::{Error, Folder, Session};
+use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+
+use crate::devices::{linked, listing, number};
+
+/// Copies a folder and all that is in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Puts the copy in the place of the folder.
+fn put_back(copy_of: &Path, folder: &Path) {
+    fs::remove_dir_all(folder).unwrap();
+    fs::rename(copy_of, folder).unwrap();
+}
+
+/// The relay's folder as it stands, in a place of its own.
+async fn copy_relay(place: &mut Place) {
+    place.stop_relay().await;
+    copy(&place.home("relay"), &place.home("relay-copy"));
+    place.start_relay().await;
+}
+
+async fn put_relay_back(place: &mut Place) {
+    place.stop_relay().await;
+    put_back(&place.home("relay-copy"), &place.home("relay"));
+    place.start_relay().await;
+}
+
+/// Everybody syncs until nothing moves.
+async fn settle(phones: &[&Session]) {
+    let mut quiet = 0_u32;
+    for _ in 0..12 {
+        let mut is_quiet = true;
+        for phone in phones {
+            phone.hurry().unwrap();
+            let report = phone.sync().await.unwrap();
+            is_quiet &= !report.is_news() && report.waiting == 0;
+        }
+        // What an account's devices tell each other is no news to a person, and may bring some.
+        quiet = if is_quiet { quiet.saturating_add(1) } else { 0 };
+        if quiet == 3 {
+            return;
+        }
+    }
+    panic!("it never comes to rest");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_put_back_to_yesterday_is_told_and_given_again_what_it_lost() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Hier")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    copy_relay(&mut place).await;
+    // Today: some of it is retrieved, some waits, and some is on its way back.
+    for subject in ["Relevée", "Traitée"] {
+        nurse.send(&draft(&[GP], subject)).unwrap();
+    }
+    settle(&[&nurse, &gp]).await;
+    gp.mark_handled(number(&gp, Folder::Inbox, "Traitée")).unwrap();
+    gp.sync().await.unwrap();
+    let waits = nurse.send(&draft(&[GP], "En attente")).unwrap();
+    let taken_back = nurse.send(&draft(&[GP], "Reprise")).unwrap();
+    nurse.sync().await.unwrap();
+    nurse.withdraw(taken_back).unwrap();
+    nurse.sync().await.unwrap();
+    assert_eq!(state(&nurse, waits, GP), "available");
+    assert_eq!(inbox(&gp), ["Hier", "Relevée", "Traitée"]);
+    gp.delete(number(&gp, Folder::Inbox, "Relevée")).unwrap();
+    nurse.send(&draft(&[GP], "Dernière")).unwrap();
+    nurse.sync().await.unwrap();
+
+    put_relay_back(&mut place).await;
+    for phone in [&nurse, &gp] {
+        assert!(phone.sync().await.unwrap().relay_put_back);
+        assert!(!phone.sync().await.unwrap().relay_put_back, "once");
+    }
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Hier", "Traitée", "En attente", "Dernière"]);
+    assert!(gp.unopened().unwrap().is_empty() && nurse.unopened().unwrap().is_empty());
+    assert_eq!(state(&nurse, waits, GP), "retrieved");
+    assert_eq!(state(&nurse, taken_back, GP), "withdrawn");
+    let handled = number(&nurse, Folder::Sent, "Traitée");
+    assert_eq!(state(&nurse, handled, GP), "handled");
+    // What is new goes its way, sealed to prekeys that were never handed out.
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    gp.send(&draft(&[NURSE], "Réponse")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp).last().unwrap(), "Après");
+    assert_eq!(inbox(&nurse), ["Réponse"]);
+    assert!(gp.unopened().unwrap().is_empty() && nurse.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_goes_on_from_an_earlier_copy_is_noticed_by_its_hash() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let cardiologist = place.enrol(CARDIOLOGIST).await;
+    copy_relay(&mut place).await;
+    nurse.send(&draft(&[GP], "Un")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    put_relay_back(&mut place).await;
+    // As many come as were there, before the phone is in touch again.
+    cardiologist.send(&draft(&[GP], "Deux")).unwrap();
+    cardiologist.sync().await.unwrap();
+    assert!(gp.sync().await.unwrap().relay_put_back);
+    settle(&[&nurse, &cardiologist, &gp]).await;
+    assert_eq!(inbox(&gp), ["Un", "Deux"]);
+    assert!(gp.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_from_before_a_link_knows_the_device_again_and_nothing_is_erased() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Avant")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    copy_relay(&mut place).await;
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&nurse, &gp, &tablet]).await;
+    tablet.archive(number(&tablet, Folder::Inbox, "Avant")).unwrap();
+    tablet.sync().await.unwrap();
+    put_relay_back(&mut place).await;
+    // Nobody has said yet that the tablet is one of the account's.
+    let refused = tablet.sync().await.unwrap_err();
+    assert_eq!(refused.code(), "device-unknown");
+    assert_eq!(tablet.list(Folder::Archive, None, 10).unwrap().len(), 1);
+    assert!(gp.sync().await.unwrap().relay_put_back);
+    assert!(tablet.sync().await.unwrap().relay_put_back);
+    settle(&[&nurse, &gp, &tablet]).await;
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    settle(&[&nurse, &gp, &tablet]).await;
+    assert_eq!(inbox(&tablet), ["Après"]);
+    assert_eq!(listing(&tablet), listing(&gp));
+    assert!(tablet.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_from_before_a_recovery_follows_the_phrase_again() {
+    let mut place = Place::open().await;
+    let (nurse, lost) = (place.enrol(NURSE).await, place.phone(GP));
+    let phrase = lost.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    lost.phrase_shown().unwrap();
+    nurse.send(&draft(&[GP], "Avant")).unwrap();
+    settle(&[&nurse, &lost]).await;
+    copy_relay(&mut place).await;
+    let gp = place.phone_in("new");
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    nurse.send(&draft(&[GP], "Entre deux")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Entre deux"]);
+    put_relay_back(&mut place).await;
+    settle(&[&gp, &nurse]).await;
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Entre deux", "Après"]);
+    assert!(matches!(lost.sync().await, Err(Error::DeviceRemoved)));
+}
+
+/// The phone of `who` as it stands, in a place of its own.
+fn copy_phone(place: &Place, who: &str, phone: Session) -> Session {
+    phone.close();
+    copy(&place.home(who), &place.home("phone-copy"));
+    place.phone_in(who)
+}
+
+fn put_phone_back(place: &Place, who: &str, phone: Session) -> Session {
+    phone.close();
+    put_back(&place.home("phone-copy"), &place.home(who));
+    place.phone_in(who)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_put_back_to_yesterday_is_told_and_goes_on_by_the_phrase_as_another_device() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.phone(GP));
+    let phrase = gp.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    gp.start_backup(&phrase).unwrap();
+    nurse.send(&draft(&[GP], "Hier")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    // It was to be sent when the copy was made, and left afterwards.
+    gp.send(&draft(&[NURSE], "En route")).unwrap();
+    let gp = copy_phone(&place, GP, gp);
+    nurse.send(&draft(&[GP], "Aujourd'hui")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    nurse.send(&draft(&[GP], "En attente")).unwrap();
+    nurse.sync().await.unwrap();
+
+    let gp = put_phone_back(&place, GP, gp);
+    for _ in 0..2 {
+        let told = gp.sync().await.unwrap_err();
+        assert_eq!((told.code(), told.is_retryable()), ("device-put-back", false));
+    }
+    assert_eq!(inbox(&gp), ["Hier"], "nothing is erased");
+    assert!(matches!(
+        gp.recover(&address(NURSE), &phrase).await,
+        Err(Error::AlreadyEnrolled)
+    ));
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    settle(&[&gp, &nurse]).await;
+    assert_eq!(inbox(&gp), ["Hier", "Aujourd'hui", "En attente"]);
+    assert!(gp.unopened().unwrap().is_empty());
+    assert_eq!(inbox(&nurse), ["En route"]);
+    assert_eq!(gp.list(Folder::Sent, None, 10).unwrap().len(), 1);
+    gp.send(&draft(&[NURSE], "Après")).unwrap();
+    settle(&[&gp, &nurse]).await;
+    assert_eq!(inbox(&nurse), ["En route", "Après"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_device_put_back_to_yesterday_is_linked_again_with_all_the_account_has() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    nurse.send(&draft(&[GP], "Hier")).unwrap();
+    settle(&[&nurse, &gp, &tablet]).await;
+    let tablet = copy_phone(&place, "tablet", tablet);
+    nurse.send(&draft(&[GP], "Aujourd'hui")).unwrap();
+    settle(&[&nurse, &gp, &tablet]).await;
+    let before = gp.devices().unwrap();
+    let tablet = put_phone_back(&place, "tablet", tablet);
+    assert_eq!(tablet.sync().await.unwrap_err().code(), "device-put-back");
+    let old = before.iter().find(|device| !device.is_this).unwrap().id;
+    drop(tablet);
+    let tablet = linked(&place, &gp, "tablet").await;
+    gp.remove_device(old).unwrap();
+    settle(&[&gp, &tablet, &nurse]).await;
+    assert_eq!(inbox(&tablet), ["Hier", "Aujourd'hui"]);
+    assert_eq!(listing(&tablet), listing(&gp));
+    assert_eq!(gp.devices().unwrap().len(), 2);
+    assert!(tablet.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_put_back_to_before_it_only_sent_doubles_nothing_and_opens_what_comes() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    gp.send(&draft(&[NURSE], "Une fois")).unwrap();
+    let gp = copy_phone(&place, GP, gp);
+    gp.sync().await.unwrap();
+    let gp = put_phone_back(&place, GP, gp);
+    gp.sync().await.unwrap();
+    let sent = number(&gp, Folder::Sent, "Une fois");
+    assert_eq!(
+        state(&gp, sent, NURSE),
+        "unknown",
+        "under another key, as it was not sealed yet"
+    );
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&nurse), ["Une fois"]);
+    assert_eq!(state(&gp, sent, NURSE), "retrieved");
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Après"]);
+}
