@@ -22,7 +22,7 @@ use crate::bus::Bus;
 use crate::http::{self, App};
 use crate::limits::{Doors, Limits};
 use crate::sockets::Entrance;
-use crate::storage::{Storage, StorageError, deposits, expiry, sequence};
+use crate::storage::{Storage, StorageError, deposits, expiry, sequence, suspensions};
 use crate::tls::{self, Tls};
 use crate::tokens::Tokens;
 use crate::{admin, folder};
@@ -182,7 +182,7 @@ impl Running {
         self.app.storage().commits()
     }
 
-    /// Does at once what it does every hour, as if it were `now`: tells of mail that waits, and lets go of what is too old.
+    /// Does at once what it does every hour, as if it were `now`: tells of mail that waits, lets go of what is too old, and suspends silent devices.
     ///
     /// # Errors
     ///
@@ -344,13 +344,21 @@ async fn sweep_hourly(app: App, mut stopping: watch::Receiver<bool>) {
     }
 }
 
-/// Tells of mail that waits and lets go of mail that has waited too long, as it is at `now`; removes payload files that no
+/// Tells of mail that waits, lets go of mail that has waited too long, and suspends silent devices, as it is at `now`; removes payload files that no
 /// row names, and answers too old to be repeated.
 async fn sweep(app: &App, now: Timestamp) -> Result<(), StorageError> {
     let told = move |connection: &_, effects: &mut _| expiry::tell_waiting(connection, effects, now);
     while app.storage().write(told).await? {}
     let expired = move |connection: &_, effects: &mut _| expiry::expire(connection, effects, now);
     while app.storage().write(expired).await? {}
+    let silent = app
+        .storage()
+        .write(move |connection, effects| suspensions::suspend_silent(connection, effects, now))
+        .await?;
+    app.tokens().end(&silent);
+    if !silent.is_empty() {
+        tracing::info!(count = silent.len(), "devices that were silent for long are suspended");
+    }
     let blobs = Arc::clone(app.blobs());
     let swept = app
         .storage()

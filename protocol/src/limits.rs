@@ -84,6 +84,9 @@ pub const MAIL_DAYS: i64 = 90;
 /// After how long the sender is told that nobody has retrieved a mail, in days.
 pub const WAITING_DAYS: i64 = 3;
 
+/// After how long a device that has not proved itself is suspended, in days.
+pub const SILENT_DAYS: i64 = 120;
+
 /// How long a batch of prekeys may be handed out, in days.
 pub const BATCH_DAYS: i64 = 30;
 

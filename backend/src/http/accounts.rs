@@ -19,7 +19,11 @@ use super::refusal::Refusal;
 use crate::crash::crash_point;
 use crate::limits::network;
 use crate::storage::accounts::{self, EnrolmentEnd, VerifiedEnrolment};
-use crate::storage::{prekeys, refuse};
+use crate::storage::sequence::Place;
+use crate::storage::{prekeys, refuse, suspensions};
+
+/// How old the note may be of when a device last proved itself, in milliseconds: a day.
+const SEEN_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// `GET /v1/server`.
 pub(super) async fn server(State(app): State<App>) -> axum::Json<ServerInfo> {
@@ -188,6 +192,15 @@ pub(super) async fn token(
         .key
         .verify(Purpose::Challenge, &challenge, &signature)
         .map_err(|_| refused())?;
+    if now.millis_since(stored.seen_at) >= SEEN_MS {
+        let place = Place {
+            device: stored.id,
+            account: stored.account,
+        };
+        app.storage()
+            .write(move |connection, _| suspensions::saw(connection, place, now))
+            .await?;
+    }
     // Only now: who cannot sign for a device does not use up its tries.
     if !app.doors().tokens.take(device.as_bytes(), 1) {
         return Err(Refusal::new(Code::Throttled, ""));

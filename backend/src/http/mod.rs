@@ -97,7 +97,7 @@ impl App {
         &self.0.bus
     }
 
-    fn tokens(&self) -> &Tokens {
+    pub(crate) fn tokens(&self) -> &Tokens {
         &self.0.tokens
     }
 

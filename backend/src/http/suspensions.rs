@@ -47,7 +47,7 @@ pub(super) async fn lift(
     let device = asked(&app, caller.device, &device)?;
     app.storage()
         .write_as(caller.place, move |connection, _| {
-            suspensions::lift(connection, &caller, device)
+            suspensions::lift(connection, &caller, device, Timestamp::now())
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)

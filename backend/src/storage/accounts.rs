@@ -79,7 +79,7 @@ pub(crate) fn enrol(
             verified.digest.as_bytes(),
             now.as_millis(),
         ])?;
-    let device = add_device(connection, account, &verified.device)?;
+    let device = add_device(connection, account, &verified.device, now)?;
     prekeys::replace(connection, device, &enrolment.batch, &verified.root)?;
     activation::mark_used(connection, address)?;
     Ok(EnrolmentEnd::Enrolled)
@@ -146,7 +146,7 @@ fn replace(
             now.as_millis()
         ])?;
     let before = all_devices(connection, account)?;
-    let device = add_device(connection, account, &verified.device)?;
+    let device = add_device(connection, account, &verified.device, now)?;
     prekeys::replace(connection, device, &verified.enrolment.batch, &verified.root)?;
     let rows: Vec<i64> = before.iter().map(|(row, _)| *row).collect();
     sequence::move_all(connection, effects, &rows, (device, verified.device.id))?;
@@ -198,14 +198,14 @@ pub(crate) fn publish_list(
                 return refuse(Code::SignatureRefused, "prekeys that are not the new device's");
             };
             prekeys::check(batch, &root, now)?;
-            let device = add_device(connection, present.id, new)?;
+            let device = add_device(connection, present.id, new, now)?;
             prekeys::replace(connection, device, batch, &root)?;
         }
         (Some(_), _) => return refuse(Code::SignatureRefused, "prekeys, and not one new device"),
         // A list that is shown again to a relay which was put back to an earlier copy: its devices bring their prekeys.
         (None, known) => {
             for device in known {
-                add_device(connection, present.id, device)?;
+                add_device(connection, present.id, device, now)?;
             }
         }
     }
@@ -253,7 +253,12 @@ pub(crate) fn predecessors(connection: &Connection, account: i64) -> Result<Vec<
 }
 
 /// Adds a device. Its row was never another device's: tokens name it.
-fn add_device(connection: &Connection, account: i64, added: &VerifiedDevice) -> Result<i64, StorageError> {
+fn add_device(
+    connection: &Connection,
+    account: i64,
+    added: &VerifiedDevice,
+    now: Timestamp,
+) -> Result<i64, StorageError> {
     let known = connection
         .prepare_cached("SELECT 1 FROM device WHERE device = ?1")?
         .exists([added.id.as_bytes()])?;
@@ -261,8 +266,13 @@ fn add_device(connection: &Connection, account: i64, added: &VerifiedDevice) -> 
         return refuse(Code::SignatureRefused, "the device belongs to another account");
     }
     let device = connection
-        .prepare_cached("INSERT INTO device (account, device, key) VALUES (?1, ?2, ?3)")?
-        .insert(params![account, added.id.as_bytes(), added.key.as_bytes()])?;
+        .prepare_cached("INSERT INTO device (account, device, key, seen_at) VALUES (?1, ?2, ?3, ?4)")?
+        .insert(params![
+            account,
+            added.id.as_bytes(),
+            added.key.as_bytes(),
+            now.as_millis()
+        ])?;
     Ok(device)
 }
 
@@ -342,6 +352,8 @@ pub(crate) struct StoredDevice {
     pub(crate) address: Address,
     /// The key with which it signs.
     pub(crate) key: VerifyingKey,
+    /// When it last proved itself, to the day.
+    pub(crate) seen_at: Timestamp,
     is_suspended: bool,
 }
 
@@ -359,16 +371,16 @@ impl StoredDevice {
 pub(crate) fn find_device(connection: &Connection, device: &DeviceId) -> Result<Option<StoredDevice>, StorageError> {
     let row = connection
         .prepare_cached(
-            "SELECT device.id, account.id, account.address, device.key, device.suspended_at <> 0
+            "SELECT device.id, account.id, account.address, device.key, device.suspended_at <> 0, device.seen_at
              FROM device JOIN account ON account.id = device.account WHERE device.device = ?1",
         )?
         .query_row([device.as_bytes()], |row| {
             let address: String = row.get(2)?;
             let key: Vec<u8> = row.get(3)?;
-            Ok((row.get(0)?, row.get(1)?, address, key, row.get(4)?))
+            Ok((row.get(0)?, row.get(1)?, address, key, row.get(4)?, row.get(5)?))
         })
         .optional()?;
-    row.map(|(id, account, address, key, is_suspended)| {
+    row.map(|(id, account, address, key, is_suspended, seen_at)| {
         let key = VerifyingKey::try_from(key.as_slice()).map_err(|_| StorageError::Damaged("a device's key"))?;
         Ok(StoredDevice {
             id,
@@ -377,6 +389,7 @@ pub(crate) fn find_device(connection: &Connection, device: &DeviceId) -> Result<
                 .parse()
                 .map_err(|_| StorageError::Damaged("an account's address"))?,
             key,
+            seen_at: Timestamp::from_millis(seen_at),
             is_suspended,
         })
     })

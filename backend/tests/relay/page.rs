@@ -116,6 +116,7 @@ fn its_limits_are_those_of_the_code() {
         limits::WAITING_DAYS
     );
     assert!(plain.contains(&waits));
+    assert!(plain.contains(&format!("not been given a token for {} days", limits::SILENT_DAYS)));
     let tuning = backend::Tuning::default();
     let silence = format!(
         "pings every {} s; a stream on which nothing came for {} s",

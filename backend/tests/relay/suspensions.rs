@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use protocol::Code;
 use protocol::api::{ListUpload, PrekeyWish, Suspensions, path};
 use protocol::sequence::Cursor;
+use protocol::{Code, Timestamp, limits};
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::timeout;
 
@@ -146,4 +146,54 @@ async fn a_suspended_device_is_taken_off_the_list_as_any_other() {
     assert_eq!(publish(&relay, &lea, &without).await.status(), StatusCode::NO_CONTENT);
     let refused = relay.challenge(tablet.device).await;
     assert_eq!(problem_of(refused).await, Code::DeviceUnknown);
+}
+
+#[tokio::test]
+async fn a_device_that_is_silent_for_long_is_suspended_and_the_main_one_never_is() {
+    let relay = TestRelay::start().await;
+    let paul = relay.enrol(PAUL).await;
+    let (lea, tablet) = two_devices(&relay).await;
+    let day = 24 * 60 * 60 * 1_000;
+    let days_ago = |phone: &Phone, days: i64| {
+        let at = Timestamp::now().as_millis() - days * day;
+        let id = phone.device;
+        relay.alter(&format!(
+            "UPDATE device SET seen_at = {at} WHERE hex(device) = upper('{id}')"
+        ));
+    };
+    let sweep = async || relay.running.sweep(Timestamp::now()).await.unwrap();
+    for phone in [&lea, &paul] {
+        days_ago(phone, limits::SILENT_DAYS);
+    }
+    // It has proved itself meanwhile.
+    days_ago(&tablet, limits::SILENT_DAYS);
+    relay.token(&tablet).await;
+    sweep().await;
+    assert!(suspended(&relay, &lea).await.suspensions.is_empty());
+    days_ago(&tablet, limits::SILENT_DAYS - 1);
+    sweep().await;
+    assert!(suspended(&relay, &lea).await.suspensions.is_empty());
+    days_ago(&tablet, limits::SILENT_DAYS);
+    sweep().await;
+    assert_eq!(suspended(&relay, &lea).await.suspensions[0].device, tablet.device);
+    assert_eq!(
+        problem_of(relay.poll(&tablet, Cursor::START, 0).await).await,
+        Code::TokenRefused
+    );
+    assert_eq!(
+        problem_of(relay.challenge(tablet.device).await).await,
+        Code::DeviceSuspended
+    );
+    // Mail goes to the others, and the main devices go on.
+    relay.send(&paul, &[LEA], b"apres").await;
+    assert_eq!(relay.page(&lea, Cursor::START).await.len(), 1);
+    assert_eq!(
+        ask(&relay, Method::DELETE, &lea, &tablet).await.status(),
+        StatusCode::NO_CONTENT
+    );
+    sweep().await;
+    assert!(
+        suspended(&relay, &lea).await.suspensions.is_empty(),
+        "it counts as seen"
+    );
 }
