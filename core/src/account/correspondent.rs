@@ -14,6 +14,7 @@ use crate::error::{Error, KeysError};
 use crate::session::Session;
 use crate::store;
 use crate::store::column::Column;
+use crate::sync::unopened;
 
 /// What this phone knows of an account after asking the relay.
 #[derive(Debug)]
@@ -156,7 +157,7 @@ pub(crate) fn pin(
     identity: &Signed<Identity>,
     list: &Signed<DeviceList>,
 ) -> Result<(), Error> {
-    tx.execute(
+    let changed = tx.execute(
         "INSERT INTO correspondent (address, fingerprint, identity, list, version) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (address) DO UPDATE SET
             verified_at = iif(fingerprint = excluded.fingerprint, verified_at, 0),
@@ -171,6 +172,9 @@ pub(crate) fn pin(
             account.list_version(),
         ],
     )?;
+    if changed > 0 {
+        unopened::try_again(tx, account.address())?;
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
 use crate::store::column::Column;
+use crate::sync::unopened;
 
 /// A device of this account.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -289,7 +290,7 @@ fn store(tx: &Transaction<'_>, list: &Signed<DeviceList>) -> Result<(), Error> {
         "UPDATE account SET list = ?1, devices = ?2 WHERE id = 1",
         params![cbor::encode(list), account.devices().len()],
     )?;
-    Ok(())
+    unopened::try_again(tx, account.address())
 }
 
 /// Takes in what the relay says of this account itself: a newer list of the same identity.
@@ -307,7 +308,8 @@ pub(super) fn take_in_own(
         return Ok(correspondent::Known::Unverified(KeysError::RelayBehind));
     }
     take_in(tx, &own, &keys.list, &listed)?;
-    correspondent::with_prekeys(tx, keys, listed, Vec::new(), now)
+    let former = listed.line(&keys.predecessors);
+    correspondent::with_prekeys(tx, keys, listed, former, now)
 }
 
 /// Stores a list that is newer, and has this device; whether it is and has. Where another device is the first, this one is not,

@@ -9,7 +9,7 @@ use protocol::identity::VerifiedAccount;
 use protocol::prekey::PrekeyId;
 use protocol::sequence::{Entry, EntryBody, MailEntry, Notice, SequencePage};
 use protocol::{Address, Code, DeviceId, MessageId, Timestamp, cbor};
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::SyncReport;
 use super::unopened::{self, Reason};
@@ -232,18 +232,15 @@ impl Session {
             let Step::ToVerify { opened, from, .. } = step else {
                 continue;
             };
-            if from == &account.address {
-                senders.insert(
-                    from.clone(),
-                    Known::Trusted {
-                        account: Box::new(account.verified.clone()),
-                        former: Vec::new(),
-                        prekeys: Vec::new(),
-                    },
-                );
-                continue;
-            }
-            let pinned = match self.read(|connection| correspondent::pinned(connection, from)) {
+            // The account's own list is read anew, too: another device, or process, of it may have been added meanwhile.
+            let known = |connection: &Connection| {
+                if *from == account.address {
+                    Ok(Some(Account::load(connection)?.verified))
+                } else {
+                    correspondent::pinned(connection, from)
+                }
+            };
+            let pinned = match self.read(known) {
                 // What is kept of this one cannot be read: the relay is asked.
                 Err(error) if error.is_of_one_entry() => None,
                 pinned => pinned?,
@@ -350,7 +347,7 @@ fn is_own(tx: &Transaction<'_>, sender: &Address) -> Result<bool, Error> {
     Ok(own == *sender)
 }
 
-fn is_seen(connection: &rusqlite::Connection, sender: &Address, id: &MessageId) -> Result<bool, Error> {
+fn is_seen(connection: &Connection, sender: &Address, id: &MessageId) -> Result<bool, Error> {
     let seen = connection
         .query_row(
             "SELECT 1 FROM seen WHERE sender = ?1 AND id = ?2",

@@ -121,7 +121,8 @@ impl Session {
 
 impl Session {
     /// Tries those again whose sender could not be made out: that may have been the relay's passing trouble, or the person
-    /// has accepted another identity since. Those that were not tried for longest come first.
+    /// has accepted another identity since, or a newer list of the sender's devices has come. Those that were not tried for
+    /// longest come first.
     pub(super) async fn reopen(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
         let since = clock::now().plus_days(-REOPEN_DAYS);
         let kept = self.read(|connection| kept_since(connection, since))?;
@@ -157,14 +158,15 @@ impl Session {
 /// The entries that are worth another try.
 fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Entry)>, Error> {
     let mut select = connection.prepare_cached(
-        "SELECT rowid, entry, payload FROM unopened WHERE reason IN (?1, ?2, ?3, ?4) AND received_at > ?5
-         ORDER BY tried_at, rowid LIMIT ?6",
+        "SELECT rowid, entry, payload FROM unopened WHERE (reason IN (?1, ?2, ?3, ?4) OR reason = ?5 AND tried_at = 0) AND received_at > ?6
+         ORDER BY tried_at, rowid LIMIT ?7",
     )?;
     let again = params![
         Reason::CannotStore,
         Reason::IdentityChanged,
         Reason::KeysUnverified,
         Reason::SenderUnknown,
+        Reason::WrongSignature,
         Column(&since),
         REOPEN_AT_ONCE
     ];
@@ -179,6 +181,15 @@ fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Ent
         Ok((row.get(0)?, entry))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What no device of the sender had signed is tried once more: another list of its devices is known now.
+pub(crate) fn try_again(tx: &Transaction<'_>, sender: &Address) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE unopened SET tried_at = 0 WHERE sender = ?1 AND reason = ?2",
+        params![Column(sender), Reason::WrongSignature],
+    )?;
+    Ok(())
 }
 
 /// It came once more, and was opened.
@@ -199,7 +210,8 @@ pub(super) fn keep(
 ) -> Result<(), Error> {
     tracing::warn!(reason = reason.code(), "an envelope is kept unopened");
     tx.execute(
-        "INSERT INTO unopened (sender, id, entry, payload, reason, received_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO unopened (sender, id, entry, payload, reason, received_at, tried_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?5 = ?7, ?6, 0))",
         params![
             from.map_or("", |(sender, _)| sender.as_str()),
             Column(&from.map(|(_, id)| *id)),
@@ -207,6 +219,7 @@ pub(super) fn keep(
             entry.payload.as_deref().map_or(&[][..], Vec::as_slice),
             reason,
             Column(&clock::now()),
+            Reason::WrongSignature,
         ],
     )?;
     Ok(())

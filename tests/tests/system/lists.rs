@@ -1,0 +1,132 @@
+//! Devices of one account that come and go: what they write meanwhile is known for theirs, and waits for nobody.
+
+use std::time::Duration;
+
+use backend::Tuning;
+use pli_core::{Folder, Session, UnopenedReason};
+use pli_tests::line::client;
+use pli_tests::place::{GP, NURSE, Place, address, draft, inbox};
+use protocol::api::{AccountKeys, KeysAnswer, path};
+use protocol::cbor;
+use protocol::identity::VerifiedAccount;
+
+use super::devices::{linked, listing, number};
+
+fn sent(phone: &Session) -> Vec<String> {
+    let mails = phone.list(Folder::Sent, None, 10).unwrap();
+    let mut subjects: Vec<_> = mails.into_iter().map(|mail| mail.subject).collect();
+    subjects.sort();
+    subjects
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_device_is_known_to_the_second() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Avant")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    let tablet = linked(&place, &gp, "tablet").await;
+    for device in [&tablet, &tablet, &gp] {
+        device.sync().await.unwrap();
+    }
+    let desk = linked(&place, &gp, "desk").await;
+    for _ in 0..2 {
+        desk.sync().await.unwrap();
+    }
+    desk.mark_handled(number(&desk, Folder::Inbox, "Avant")).unwrap();
+    desk.send(&draft(&[NURSE], "Du bureau")).unwrap();
+    desk.sync().await.unwrap();
+    // The second writes nothing and asks for nothing: it only looks.
+    for _ in 0..2 {
+        for device in [&tablet, &gp, &desk] {
+            device.sync().await.unwrap();
+        }
+    }
+    assert!(tablet.unopened().unwrap().is_empty());
+    assert_eq!(sent(&tablet), ["Du bureau"]);
+    assert_eq!(tablet.devices().unwrap().len(), 3);
+    for device in [&tablet, &desk] {
+        assert_eq!(listing(device), listing(&gp));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tablet_is_known_to_the_process_that_was_in_touch_while_another_added_it() {
+    let place = Place::wired(Tuning::default()).await;
+    let (_nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    gp.sync().await.unwrap();
+    let watching = place.phone(GP);
+    let watch = tokio::spawn(async move { watching.watch(|_| ()).await });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let tablet = linked(&place, &gp, "tablet").await;
+    for _ in 0..2 {
+        tablet.sync().await.unwrap();
+    }
+    tablet.send(&draft(&[NURSE], "De la tablette")).unwrap();
+    tablet.sync().await.unwrap();
+    for _ in 0..100 {
+        if !sent(&gp).is_empty() || !gp.unopened().unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    watch.abort();
+    assert_eq!(sent(&gp), ["De la tablette"]);
+    assert!(gp.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_seemed_to_have_signed_is_tried_again_with_the_next_list() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    tablet.sync().await.unwrap();
+    let older = shown(&place, GP).await.list;
+    let desk = linked(&place, &gp, "desk").await;
+    desk.sync().await.unwrap();
+    desk.send(&draft(&[NURSE], "Du bureau")).unwrap();
+    desk.sync().await.unwrap();
+    // The relay shows the list without it, for a while.
+    place.line.edit("/v1/keys", move |bytes| {
+        let Ok(mut answer) = cbor::decode::<KeysAnswer>(&bytes) else {
+            return bytes;
+        };
+        for keys in &mut answer.accounts {
+            let account = VerifiedAccount::verify(&keys.identity, &keys.list).unwrap();
+            if *account.address() == address(GP) {
+                keys.list = older.clone();
+            }
+        }
+        cbor::encode(&answer)
+    });
+    for phone in [&tablet, &nurse] {
+        phone.sync().await.unwrap();
+        let reasons: Vec<_> = phone.unopened().unwrap().iter().map(|kept| kept.reason).collect();
+        assert!(reasons.contains(&UnopenedReason::WrongSignature));
+    }
+    place.line.honest();
+    let asked = place.line.count("/v1/keys");
+    for phone in [&tablet, &nurse] {
+        phone.sync().await.unwrap();
+    }
+    assert_eq!(place.line.count("/v1/keys"), asked, "nothing new is known");
+    tablet.send(&draft(&[NURSE], "De la tablette")).unwrap();
+    nurse.send(&draft(&[GP], "Autre chose")).unwrap();
+    for phone in [&tablet, &nurse] {
+        phone.sync().await.unwrap();
+        assert!(phone.unopened().unwrap().is_empty());
+    }
+    let mut received = inbox(&nurse);
+    received.sort();
+    assert_eq!(received, ["De la tablette", "Du bureau"]);
+    assert_eq!(sent(&tablet), ["De la tablette", "Du bureau"]);
+}
+
+/// What the relay shows of an account.
+async fn shown(place: &Place, address: &str) -> AccountKeys {
+    let url = format!("{}{}/{address}", place.plain_url(), path::IDENTITIES);
+    let answer = client().get(url).send().await.unwrap().bytes().await.unwrap();
+    let keys: KeysAnswer = cbor::decode(&answer).unwrap();
+    keys.accounts.into_iter().next().unwrap()
+}
