@@ -11,7 +11,7 @@ use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
 use crate::store::column::Column;
-use crate::sync::unopened;
+use crate::sync::{states, unopened};
 
 /// A device of this account.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -290,7 +290,28 @@ fn store(tx: &Transaction<'_>, list: &Signed<DeviceList>) -> Result<(), Error> {
         "UPDATE account SET list = ?1, devices = ?2 WHERE id = 1",
         params![cbor::encode(list), account.devices().len()],
     )?;
+    drop_histories(tx, &account)?;
+    if account.devices().len() == 1 {
+        states::none_are_due(tx)?;
+    }
     unopened::try_again(tx, account.address())
+}
+
+/// Nobody waits for the history of a device that was removed before it had all of it.
+fn drop_histories(tx: &Transaction<'_>, account: &VerifiedAccount) -> Result<(), Error> {
+    let mut select = tx.prepare_cached("SELECT device FROM linking WHERE step > 0")?;
+    let written: Vec<Column<DeviceId>> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for Column(device) in written {
+        if account.device(&device).is_none() {
+            tx.execute(
+                "DELETE FROM backup_part WHERE archive = (SELECT archive FROM linking WHERE device = ?1)",
+                [Column(&device)],
+            )?;
+            tx.execute("DELETE FROM linking WHERE device = ?1", [Column(&device)])?;
+            tx.execute("DELETE FROM history_due WHERE device = ?1", [Column(&device)])?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes in what the relay says of this account itself: a newer list of the same identity.

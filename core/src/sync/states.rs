@@ -89,6 +89,16 @@ pub(crate) fn all_are_due(tx: &Transaction<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// This is the account's only device now: there is nobody to be told anything.
+pub(crate) fn none_are_due(tx: &Transaction<'_>) -> Result<(), Error> {
+    tx.execute("UPDATE state SET due = 0 WHERE due = 1", [])?;
+    tx.execute(
+        "DELETE FROM outbox WHERE kind IN (?1, ?2)",
+        [OutboxKind::State, OutboxKind::History],
+    )?;
+    Ok(())
+}
+
 /// Keeps a state that was made here.
 ///
 /// It is later than all that is known here of the same field, whatever the clocks say: the person saw that.

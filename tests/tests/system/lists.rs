@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backend::Tuning;
 use pli_core::{Folder, Session, UnopenedReason};
-use pli_tests::line::client;
+use pli_tests::line::{Fault, client};
 use pli_tests::place::{GP, NURSE, Place, address, draft, inbox};
 use protocol::api::{AccountKeys, KeysAnswer, path};
 use protocol::cbor;
@@ -121,6 +121,79 @@ async fn what_nobody_seemed_to_have_signed_is_tried_again_with_the_next_list() {
     received.sort();
     assert_eq!(received, ["De la tablette", "Du bureau"]);
     assert_eq!(sent(&tablet), ["De la tablette", "Du bureau"]);
+}
+
+/// What was done before the only other device was removed is due for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_for_a_removed_device_keeps_nobody_busy() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    tablet.sync().await.unwrap();
+    nurse.send(&draft(&[GP], "Un")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    gp.archive(number(&gp, Folder::Inbox, "Un")).unwrap();
+    remove_other(&gp);
+    for _ in 0..2 {
+        gp.sync().await.unwrap();
+    }
+    let before = place.line.count(path::PREKEYS);
+    let watch = tokio::time::timeout(Duration::from_secs(12), gp.watch(|_| ())).await;
+    assert!(watch.is_err());
+    // Without a stream it syncs a second time before it begins to poll.
+    assert!(place.line.count(path::PREKEYS) - before <= 2, "it syncs without need");
+}
+
+/// The same, queued before the device was removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_row_for_a_removed_device_does_not_wait_for_ever() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    tablet.sync().await.unwrap();
+    nurse.send(&draft(&[GP], "Un")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    gp.archive(number(&gp, Folder::Inbox, "Un")).unwrap();
+    place.line.fail_next(path::DEPOSITS, Fault::RequestLost);
+    let lost = gp.sync().await;
+    assert!(lost.is_err() && place.line.has_failed());
+    remove_other(&gp);
+    gp.hurry().unwrap();
+    gp.sync().await.unwrap();
+    gp.hurry().unwrap();
+    assert_eq!(gp.sync().await.unwrap().waiting, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_for_a_removed_device_is_not_written_to_its_end() {
+    let place = Place::open().await;
+    let gp = place.enrol(GP).await;
+    gp.send(&draft(&[NURSE], "Avant")).unwrap();
+    let tablet = place.phone_in("tablet");
+    let code = tablet
+        .show_link_code(&address(GP), &"tablet".parse().unwrap())
+        .await
+        .unwrap();
+    gp.confirm_link(&code).await.unwrap();
+    place.line.fail_next(path::ARCHIVES, Fault::RequestLost);
+    let lost = gp.sync().await;
+    assert!(lost.is_err() && place.line.has_failed());
+    let written = place.line.count(path::ARCHIVES);
+    remove_other(&gp);
+    for _ in 0..2 {
+        gp.hurry().unwrap();
+        gp.sync().await.unwrap();
+    }
+    assert_eq!(place.line.count(path::ARCHIVES), written);
+    assert_eq!(gp.sync().await.unwrap().waiting, 0);
+}
+
+fn remove_other(main: &Session) {
+    let devices = main.devices().unwrap();
+    let other = devices.iter().find(|device| !device.is_main).unwrap();
+    main.remove_device(other.id).unwrap();
 }
 
 /// What the relay shows of an account.
