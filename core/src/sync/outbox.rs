@@ -30,12 +30,15 @@ const DUE: &str =
     "o.refused = '' AND NOT o.next_attempt_at BETWEEN ?1 + 1 AND ?1 + 1800000 AND NOT (o.kind = 0 AND EXISTS
     (SELECT 1 FROM outbox w WHERE w.message = o.message AND w.kind = 2 AND w.refused = ''))";
 
-/// The places of the rows that are due, in their order.
+/// The places of the rows that are due, in their order: what a person wrote goes before what others ask for again, unless it
+/// was tried in vain again and again.
 pub(super) fn due(connection: &Connection) -> Result<Vec<i64>, Error> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT o.rowid FROM outbox o WHERE {DUE} ORDER BY o.attempts, o.rowid"
+        "SELECT o.rowid FROM outbox o WHERE {DUE} ORDER BY iif(o.kind = ?3, ?2, o.attempts), o.attempts, o.rowid"
     ))?;
-    let rows = select.query_map([Column(&clock::now())], |row| row.get(0))?;
+    let rows = select.query_map(params![Column(&clock::now()), PATIENCE, OutboxKind::Rewrap], |row| {
+        row.get(0)
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -347,7 +347,8 @@ fn is_own(tx: &Transaction<'_>, sender: &Address) -> Result<bool, Error> {
     Ok(own == *sender)
 }
 
-fn is_seen(connection: &Connection, sender: &Address, id: &MessageId) -> Result<bool, Error> {
+/// Whether it arrived before; of a request, whether it was answered.
+pub(super) fn is_seen(connection: &Connection, sender: &Address, id: &MessageId) -> Result<bool, Error> {
     let seen = connection
         .query_row(
             "SELECT 1 FROM seen WHERE sender = ?1 AND id = ?2",
@@ -358,7 +359,7 @@ fn is_seen(connection: &Connection, sender: &Address, id: &MessageId) -> Result<
     Ok(seen.is_some())
 }
 
-fn mark_seen(tx: &Transaction<'_>, sender: &Address, id: &MessageId) -> Result<(), Error> {
+pub(super) fn mark_seen(tx: &Transaction<'_>, sender: &Address, id: &MessageId) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
         params![Column(sender), Column(id), Column(&clock::now())],

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::outbox::{self, Row};
 use super::unopened::Reason;
-use super::{OutboxKind, SyncReport};
+use super::{OutboxKind, SyncReport, receive};
 use crate::account::Account;
 use crate::account::correspondent::Known;
 use crate::clock;
@@ -26,6 +26,7 @@ use crate::store::column::Column;
 
 /// A sender is asked again after this long without an answer, in days.
 const ASK_AGAIN_DAYS: i64 = 1;
+const MILLIS_A_DAY: i64 = 86_400_000;
 /// For how long: senders keep what they sent, but not for ever.
 const ASK_DAYS: i64 = 90;
 
@@ -90,6 +91,7 @@ pub(super) fn answer(tx: &Transaction<'_>, message: &Message) -> Result<(), Erro
         return Ok(());
     };
     let from = &message.header.from;
+    let day = clock::now().as_millis().div_euclid(MILLIS_A_DAY);
     for id in request.ids {
         let sent: Option<i64> = tx
             .query_row(
@@ -103,12 +105,19 @@ pub(super) fn answer(tx: &Transaction<'_>, message: &Message) -> Result<(), Erro
             tracing::info!("something was asked for that is not kept any more");
             continue;
         };
-        // The same request again finds its answer queued; a later one gets another.
-        let key = Digest::of(&[b"rewrap", message.header.id.as_bytes(), id.as_bytes()]);
-        let key = key.as_bytes().first_chunk::<16>().map_or(&[][..], |key| key.as_slice());
+        // Whoever asks again on the same day, in the same words or others, is not answered again.
+        let device = message.statement.device;
+        let key = Digest::of(&[b"rewrap", device.as_bytes(), id.as_bytes(), &day.to_be_bytes()]);
+        let Some(key) = key.as_bytes().first_chunk().copied().map(MessageId::from_bytes) else {
+            continue;
+        };
+        if receive::is_seen(tx, from, &key)? {
+            continue;
+        }
+        receive::mark_seen(tx, from, &key)?;
         tx.execute(
-            "INSERT OR IGNORE INTO outbox (kind, idempotency_key, message, recipients) VALUES (?1, ?2, ?3, ?4)",
-            params![OutboxKind::Rewrap, key, sent, Column(from)],
+            "INSERT INTO outbox (kind, idempotency_key, message, recipients) VALUES (?1, ?2, ?3, ?4)",
+            params![OutboxKind::Rewrap, Column(&key), sent, Column(from)],
         )?;
     }
     Ok(())

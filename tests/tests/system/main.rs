@@ -21,6 +21,7 @@ mod mail;
 mod outbox;
 mod recovery;
 mod remains;
+mod rewraps;
 mod rollback;
 mod sequence;
 mod stream;
