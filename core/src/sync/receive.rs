@@ -37,6 +37,17 @@ impl Arrival<'_> {
         !matches!(self.what, What::Unopened { .. })
     }
 
+    /// Whether the secret that opens it is gone.
+    pub(super) const fn lacks_key(&self) -> bool {
+        matches!(
+            self.what,
+            What::Unopened {
+                reason: Reason::NoPrekey,
+                ..
+            }
+        )
+    }
+
     /// Stores what came, inside the transaction that moves the cursor. What the store does not take is kept as it came: one
     /// entry holds up none of the others.
     pub(super) fn store(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<(), Error> {

@@ -27,7 +27,7 @@ use crate::store::column::Column;
 /// A sender is asked again after this long without an answer, in days.
 const ASK_AGAIN_DAYS: i64 = 1;
 const MILLIS_A_DAY: i64 = 86_400_000;
-/// For how long: senders keep what they sent, but not for ever.
+/// For how long, once they were asked: senders keep what they sent, but not for ever.
 const ASK_DAYS: i64 = 90;
 
 /// What is needed to send a mail again.
@@ -45,7 +45,8 @@ fn ask(tx: &Transaction<'_>) -> Result<(), Error> {
     let (again, since) = (now.plus_days(-ASK_AGAIN_DAYS), now.plus_days(-ASK_DAYS));
     let mut select = tx.prepare_cached(
         "SELECT rowid, sender, id FROM unopened
-         WHERE reason IN (?1, ?2) AND sender <> '' AND asked_at < ?3 AND received_at > ?4 ORDER BY rowid LIMIT ?5",
+         WHERE reason IN (?1, ?2) AND sender <> ''
+         AND asked_at < ?3 AND (received_at > ?4 OR asked_at = 0) ORDER BY rowid LIMIT ?5",
     )?;
     let most = u32::try_from(limits::REWRAPS).unwrap_or(u32::MAX);
     let rows = select.query_map(

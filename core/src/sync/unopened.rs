@@ -13,7 +13,8 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
 
-/// For how long an envelope is tried again, in days.
+/// For how long an envelope is tried again, in days. What is held for an identity that a person has to accept is held until
+/// they do.
 const REOPEN_DAYS: i64 = 30;
 /// How many are tried at once.
 const REOPEN_AT_ONCE: u32 = 16;
@@ -143,6 +144,12 @@ impl Session {
                     .exists([row])?;
                 if is_there && arrival.is_opened() && arrival.is_stored(tx, &mut done)? {
                     tx.execute("DELETE FROM unopened WHERE rowid = ?1", [row])?;
+                } else if arrival.lacks_key() {
+                    // It was held for longer than its prekey is kept: its sender is asked for it.
+                    tx.execute(
+                        "UPDATE unopened SET reason = ?2 WHERE rowid = ?1",
+                        params![row, Reason::NoPrekey],
+                    )?;
                 }
             }
             Ok(done)
@@ -158,7 +165,9 @@ impl Session {
 /// The entries that are worth another try.
 fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Entry)>, Error> {
     let mut select = connection.prepare_cached(
-        "SELECT rowid, entry, payload FROM unopened WHERE (reason IN (?1, ?2, ?3, ?4) OR reason = ?5 AND tried_at = 0) AND received_at > ?6
+        "SELECT rowid, entry, payload FROM unopened
+         WHERE (reason IN (?1, ?2, ?3, ?4) OR reason = ?5 AND tried_at = 0) AND received_at > ?6
+         OR reason = ?2 AND NOT EXISTS (SELECT 1 FROM correspondent WHERE address = unopened.sender AND changed <> x'')
          ORDER BY tried_at, rowid LIMIT ?7",
     )?;
     let again = params![

@@ -1,5 +1,8 @@
 //! Correspondents of whom the relay says what does not hold: their mail waits or is kept sealed, that of others goes on.
 
+use pli_core::UnopenedReason;
+use pli_core::keystore::{self, KeyPlace};
+use pli_core::store::StoreError;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 use pli_tests::stranger::Stranger;
 use protocol::api::{AccountKeys, KeysAnswer};
@@ -148,4 +151,70 @@ async fn what_opens_by_now_is_opened_however_much_before_it_does_not() {
     }
     assert_eq!(inbox(&gp), ["Bonjour"]);
     assert_eq!(gp.unopened().unwrap().len(), 20);
+}
+
+/// The person accepts the identity long after the mail came: once with its key here, once with a key that is gone by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_for_a_changed_identity_is_opened_whenever_it_is_accepted() {
+    for key_is_gone in [false, true] {
+        let place = Place::open().await;
+        let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+        nurse.send(&draft(&[GP], "Avant")).unwrap();
+        nurse.sync().await.unwrap();
+        gp.sync().await.unwrap();
+        drop(nurse);
+        place.lose(NURSE);
+        forget(&place, NURSE);
+        let nurse = place.enrol(NURSE).await;
+        nurse.send(&draft(&[GP], "Tenu")).unwrap();
+        nurse.sync().await.unwrap();
+        gp.sync().await.unwrap();
+        assert_eq!(gp.unopened().unwrap()[0].reason, UnopenedReason::IdentityChanged);
+
+        let home = place.home(GP);
+        let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+        store
+            .write(|tx| {
+                tx.execute("UPDATE unopened SET received_at = received_at - 200 * 86400000", [])?;
+                if key_is_gone {
+                    tx.execute(
+                        "DELETE FROM prekey WHERE leaf = (SELECT min(leaf) FROM prekey WHERE leaf >= 0)",
+                        [],
+                    )?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+        gp.sync().await.unwrap();
+        assert_eq!(gp.unopened().unwrap()[0].reason, UnopenedReason::IdentityChanged);
+        let identity = gp.identity(&address(NURSE)).await.unwrap();
+        gp.accept_identity(&address(NURSE), &identity.changed.unwrap()).unwrap();
+        gp.sync().await.unwrap();
+        if key_is_gone {
+            assert_eq!(inbox(&gp), ["Avant"]);
+            for phone in [&gp, &nurse, &gp] {
+                phone.sync().await.unwrap();
+            }
+        }
+        let kept: Vec<_> = gp.unopened().unwrap().iter().map(|kept| kept.reason).collect();
+        assert_eq!(
+            inbox(&gp),
+            ["Avant", "Tenu"],
+            "the key is gone: {key_is_gone}, {kept:?}"
+        );
+        assert!(gp.unopened().unwrap().is_empty());
+    }
+}
+
+/// The relay does not know the account any more, and lets it enrol anew.
+fn forget(place: &Place, who: &str) {
+    sqlcipher::link();
+    let database = rusqlite::Connection::open(place.folder.path().join("relay/relay.db")).unwrap();
+    database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+    database.pragma_update(None, "foreign_keys", false).unwrap();
+    let changed = database.execute(
+        "UPDATE account SET address = 'ines.perdue@medical28.apicrypt.org' WHERE address = ?1",
+        [who],
+    );
+    assert_eq!(changed.unwrap(), 1);
 }
