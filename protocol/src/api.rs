@@ -36,6 +36,8 @@ pub mod path {
     pub const LISTS: &str = "/v1/lists";
     /// `GET`: [`super::Suspensions`]; `PUT`, `DELETE` with `/{device}`.
     pub const SUSPENSIONS: &str = "/v1/suspensions";
+    /// `GET` with `/{device}`: [`crate::removal::Removal`] (binary).
+    pub const REMOVALS: &str = "/v1/removals";
     /// `PUT`, `GET` with `/{channel}/hello` or `/{channel}/answer`, without a token: sealed bytes (binary).
     pub const LINKS: &str = "/v1/links";
     /// `POST` [`crate::prekey::BatchUpload`] (binary), or `GET`: [`super::PrekeyStock`].

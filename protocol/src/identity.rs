@@ -261,6 +261,7 @@ pub struct VerifiedAccount {
     recovery: VerifyingKey,
     list_version: u64,
     list_digest: Digest,
+    list_issued_at: Timestamp,
     devices: Vec<VerifiedDevice>,
 }
 
@@ -308,6 +309,7 @@ impl VerifiedAccount {
             recovery: stated.recovery,
             list_version: listed.version,
             list_digest: list.digest(),
+            list_issued_at: listed.issued_at,
             devices,
         })
     }
@@ -378,6 +380,12 @@ impl VerifiedAccount {
     #[must_use]
     pub const fn list_digest(&self) -> Digest {
         self.list_digest
+    }
+
+    /// When the list was signed, by the main device's clock.
+    #[must_use]
+    pub const fn list_issued_at(&self) -> Timestamp {
+        self.list_issued_at
     }
 
     /// The list's version.

@@ -21,6 +21,7 @@ pub mod prekey;
 pub mod problem;
 pub mod receipt;
 mod recipients;
+pub mod removal;
 pub mod rewrap;
 pub mod seal;
 pub mod sequence;

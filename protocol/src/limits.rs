@@ -93,5 +93,9 @@ pub const BATCH_DAYS: i64 = 30;
 /// How long the private half of an unused prekey outlives its batch's not-after date, in days.
 pub const PREKEY_GRACE_DAYS: i64 = 95;
 
+/// How long after a device was taken off its account's list what it sent before may come, in days: as long as mail waits, and
+/// some for clocks that differ.
+pub const REMOVED_DEVICE_DAYS: i64 = MAIL_DAYS + 5;
+
 /// Most entries a directory search answers with.
 pub const SEARCH_ENTRIES: u32 = 50;

@@ -6,12 +6,13 @@ use axum::extract::State;
 use protocol::api::{AccountKeys, KeysAnswer, KeysRequest, PrekeyStock, PrekeyWish};
 use protocol::identity::VerifiedAccount;
 use protocol::prekey::BatchUpload;
+use protocol::removal::Removal;
 use protocol::{Address, Code, DeviceId, Timestamp, limits};
 
 use super::App;
-use super::extract::{Binary, BinaryAnswer, Caller, Json};
+use super::extract::{Binary, BinaryAnswer, Caller, InPath, Json};
 use super::refusal::Refusal;
-use crate::storage::{StorageError, accounts, prekeys};
+use crate::storage::{StorageError, accounts, prekeys, removals};
 
 /// `POST /v1/keys`.
 pub(super) async fn hand_out(
@@ -50,6 +51,23 @@ pub(super) async fn hand_out(
         app.storage().read_as(caller.place, answer).await?
     };
     Ok(BinaryAnswer(answer))
+}
+
+/// `GET /v1/removals/{device}`.
+pub(super) async fn removal(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    InPath(device): InPath<DeviceId>,
+) -> Result<BinaryAnswer<Removal>, Refusal> {
+    if !app.doors().keys.take(caller.device.as_bytes(), 1) {
+        return Err(Refusal::new(Code::Throttled, ""));
+    }
+    let removal = app
+        .storage()
+        .read_as(caller.place, move |connection| removals::find(connection, &device))
+        .await?
+        .ok_or_else(|| Refusal::new(Code::NotFound, "no device that was removed"))?;
+    Ok(BinaryAnswer(removal))
 }
 
 /// `GET /v1/prekeys`.

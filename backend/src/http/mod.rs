@@ -132,6 +132,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route(&format!("{}/{{address}}", path::ENTRIES), get(directory::entry))
         .route(&format!("{}/{{address}}", path::IDENTITIES), get(accounts::identity))
         .route(path::LISTS, post(accounts::publish_list))
+        .route(&format!("{}/{{device}}", path::REMOVALS), get(keys::removal))
         .route(
             &format!("{}/{{channel}}/{{what}}", path::LINKS),
             get(links::read).put(links::put),

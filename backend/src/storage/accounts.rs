@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::activation::{self, Worth};
 use super::sequence::Place;
-use super::{Effects, StorageError, prekeys, refuse, sequence};
+use super::{Effects, StorageError, prekeys, refuse, removals, sequence};
 
 /// An enrolment of which all signatures were verified.
 pub(crate) struct VerifiedEnrolment {
@@ -228,6 +228,7 @@ pub(crate) fn publish_list(
             sequence::rescue(connection, effects, place, main)?;
         }
         sequence::drop_all(connection, effects, row)?;
+        removals::keep(connection, &present, &upload.list, &id)?;
         remove_device(connection, row)?;
         effects.wake.insert(id);
         removed.push(id);

@@ -9,6 +9,7 @@ pub(crate) mod deposits;
 pub(crate) mod directory;
 pub(crate) mod expiry;
 pub(crate) mod prekeys;
+pub(crate) mod removals;
 pub(crate) mod sequence;
 pub(crate) mod suspensions;
 mod writer;

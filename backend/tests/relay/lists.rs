@@ -1,8 +1,9 @@
 //! The device list of an account: the next one alone, with the first batch of the device that it adds.
 
 use protocol::api::{ListUpload, PrekeyWish, path};
+use protocol::removal::Removal;
 use protocol::sequence::Cursor;
-use protocol::{Code, Timestamp, cbor};
+use protocol::{Code, DeviceId, Timestamp, cbor};
 use reqwest::{Method, Response, StatusCode};
 
 use super::support::{LEA, PAUL, Phone, TestRelay, ZOE, problem_of};
@@ -130,6 +131,43 @@ async fn a_list_that_is_shown_again_brings_back_its_devices_which_bring_their_pr
     relay.send(&paul, &[LEA], b"aux deux").await;
     assert_eq!(relay.page(&lea, Cursor::START).await.len(), 2);
     assert_eq!(relay.page(&tablet, Cursor::START).await.len(), 1);
+}
+
+#[tokio::test]
+async fn of_a_removed_device_the_last_list_with_it_and_the_next_one_are_shown_for_good() {
+    let relay = TestRelay::start().await;
+    let (mut lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let (first, second) = (tablet(&lea, 1), tablet(&lea, 2));
+    let ask = async |device: DeviceId| {
+        let request = relay.request(Method::GET, &format!("{}/{device}", path::REMOVALS));
+        request.bearer_auth(&paul.token).send().await.unwrap()
+    };
+    // Added, and taken off after another one was added.
+    for devices in [vec![&first], vec![&first, &second], vec![&second], vec![]] {
+        let added = devices
+            .last()
+            .filter(|_| devices.len() != 1 || devices[0].device == first.device);
+        let all: Vec<&Phone> = std::iter::once(&lea).chain(devices.iter().copied()).collect();
+        let upload = ListUpload {
+            list: lea.next_list(&all),
+            batch: added.map(|added| added.batch.upload.clone()),
+        };
+        assert_eq!(publish(&relay, &lea, &upload).await.status(), StatusCode::NO_CONTENT);
+        lea.list = upload.list;
+    }
+    for (device, version) in [(first.device, 3), (second.device, 4)] {
+        let answer = ask(device).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let removal: Removal = cbor::decode(&answer.bytes().await.unwrap()).unwrap();
+        assert!(removal.identity == lea.identity);
+        assert_eq!(removal.verify(&device).unwrap().before.list_version(), version);
+    }
+    for other in [lea.device, DeviceId::from_bytes([7; DeviceId::LEN])] {
+        assert_eq!(problem_of(ask(other).await).await, Code::NotFound);
+    }
+    let nameless = relay.request(Method::GET, &format!("{}/tablette", path::REMOVALS));
+    let answer = nameless.bearer_auth(&paul.token).send().await.unwrap();
+    assert!(answer.status().is_client_error());
 }
 
 #[tokio::test]

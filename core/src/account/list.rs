@@ -7,6 +7,7 @@ use protocol::{Code, DeviceId, DeviceName, Timestamp, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{Account, correspondent, handover, name};
+use crate::clock;
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
@@ -94,7 +95,9 @@ impl Session {
 
     /// Publishes what is to change of the list, one version after the other.
     pub(crate) async fn publish_lists(&self, account: &Account) -> Result<(), Error> {
-        let now = self.relay.clock.now();
+        // What a removed device had sent is known for the account's for so long after this: a relay that says it is later than
+        // it is does not make that longer.
+        let now = self.relay.clock.now().min(clock::now());
         while let Some(change) = self.write(|tx| sign_next(tx, now))? {
             crash_point!("list-signed");
             match self.relay.publish_list(account, change.upload.clone()).await {

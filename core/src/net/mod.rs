@@ -17,6 +17,7 @@ use protocol::api::{
 use protocol::cbor::{self, Format};
 use protocol::link::LinkCode;
 use protocol::problem::{self, Code, Problem};
+use protocol::removal::Removal;
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::sign::Purpose;
 use protocol::{Address, ArchiveId, DeviceId, MessageId, limits};
@@ -228,6 +229,12 @@ impl Relay {
                 .await?,
         )
         .await
+    }
+
+    /// How a device was taken off its account's list.
+    pub(crate) async fn removal(&self, account: &Account, device: DeviceId) -> Result<Removal, Error> {
+        let path = format!("{}/{device}", path::REMOVALS);
+        binary(self.authorised(account, || self.request(Method::GET, &path)).await?).await
     }
 
     pub(crate) async fn upload_prekeys(&self, account: &Account, upload: Vec<u8>) -> Result<PrekeyStock, Error> {

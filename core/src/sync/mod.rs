@@ -7,6 +7,7 @@ mod pull;
 mod push;
 mod receipts;
 mod receive;
+mod removed;
 mod rewrap;
 mod standing;
 pub(crate) mod states;

@@ -12,6 +12,7 @@ use protocol::{Address, Code, DeviceId, MessageId, Timestamp, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::SyncReport;
+use super::removed::Removed;
 use super::unopened::{self, Reason};
 use super::{receipts, rewrap, states};
 use crate::account::Account;
@@ -130,7 +131,7 @@ impl Arrival<'_> {
     }
 }
 
-enum What {
+pub(super) enum What {
     /// A message, and the prekey that it burns.
     Message {
         message: Box<Message>,
@@ -148,7 +149,7 @@ enum What {
 }
 
 /// An envelope between opening and the check of its sender.
-enum Step {
+pub(super) enum Step {
     Done(What),
     ToVerify {
         opened: Box<Opened>,
@@ -180,11 +181,14 @@ impl Session {
             });
         }
         let senders = self.senders(account, &steps).await?;
+        let removed = self.removed(account, &steps, &senders).await?;
         let arrivals = page.entries.iter().zip(steps).map(|(entry, step)| Arrival {
             entry,
             what: match step {
                 Step::Done(what) => what,
-                Step::ToVerify { opened, mail, from, id } => verify(account, *opened, &mail, (&from, id), &senders),
+                Step::ToVerify { opened, mail, from, id } => {
+                    verify(account, *opened, &mail, (&from, id), (&senders, &removed))
+                }
             },
         });
         Ok(arrivals.collect())
@@ -321,7 +325,7 @@ fn verify(
     opened: Opened,
     mail: &MailEntry,
     (from, id): (&Address, MessageId),
-    senders: &HashMap<Address, Known>,
+    (senders, removed): (&HashMap<Address, Known>, &Removed),
 ) -> What {
     let unopened = |reason| What::Unopened {
         reason,
@@ -330,7 +334,10 @@ fn verify(
     let device = opened.device();
     match senders.get(from) {
         Some(Known::Trusted { account, former, .. }) => {
-            match opened.verify(signer(account, former, device), &reader.address, &reader.identities) {
+            let signer = removed
+                .get(&(from.clone(), id))
+                .or_else(|| signer(account, former, device));
+            match opened.verify(signer.unwrap_or(account), &reader.address, &reader.identities) {
                 Ok(message) => What::Message {
                     message: Box::new(message),
                     prekey: mail.wrap.prekey,
@@ -347,10 +354,13 @@ fn verify(
 }
 
 /// The account on whose list the device stands: the sender's, or one of those that it was before.
-fn signer<'a>(account: &'a VerifiedAccount, former: &'a [VerifiedAccount], device: DeviceId) -> &'a VerifiedAccount {
+pub(super) fn signer<'a>(
+    account: &'a VerifiedAccount,
+    former: &'a [VerifiedAccount],
+    device: DeviceId,
+) -> Option<&'a VerifiedAccount> {
     let mut line = std::iter::once(account).chain(former);
     line.find(|account| account.device(&device).is_some())
-        .unwrap_or(account)
 }
 
 fn is_own(tx: &Transaction<'_>, sender: &Address) -> Result<bool, Error> {

@@ -1,7 +1,7 @@
 //! Envelopes that could not be opened: kept sealed, and tried again while what was missing may still come.
 
-use protocol::sequence::{Entry, SequencePage};
-use protocol::{Address, Digest, MessageId, Timestamp};
+use protocol::sequence::{Entry, EntryBody, SequencePage};
+use protocol::{Address, Digest, MessageId, Timestamp, cbor};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Transaction, params};
 
@@ -190,6 +190,24 @@ fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Ent
         Ok((row.get(0)?, entry))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// When an envelope with this header came first, if it was kept: what it holds was settled by then.
+pub(super) fn came_at(
+    connection: &Connection,
+    (sender, id): (&Address, MessageId),
+    header: &[u8],
+) -> Result<Option<Timestamp>, Error> {
+    let mut select = connection
+        .prepare_cached("SELECT entry, received_at FROM unopened WHERE sender = ?1 AND id = ?2 ORDER BY received_at")?;
+    let mut rows = select.query(params![Column(sender), Column(&id)])?;
+    while let Some(row) = rows.next()? {
+        let (body, Column(received_at)): (Vec<u8>, _) = (row.get(0)?, row.get(1)?);
+        if matches!(cbor::decode(&body), Ok(EntryBody::Mail(mail)) if mail.header.as_slice() == header) {
+            return Ok(Some(received_at));
+        }
+    }
+    Ok(None)
 }
 
 /// What no device of the sender had signed is tried once more: another list of its devices is known now.

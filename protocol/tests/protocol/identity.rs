@@ -340,7 +340,7 @@ fn certificate(person: &Person, number: u8) -> Signed<DeviceCertificate> {
     Signed::make(&certificate, &person.identity_key)
 }
 
-fn two_devices(lea: &Person) -> Signed<DeviceList> {
+pub(crate) fn two_devices(lea: &Person) -> Signed<DeviceList> {
     let mut list = list(lea);
     list.version = 2;
     list.devices.push(certificate(lea, 0x13));

@@ -23,6 +23,7 @@ mod prekey;
 mod problems;
 mod properties;
 mod receipts;
+mod removal;
 mod rewrap;
 mod seeds;
 mod sequence;

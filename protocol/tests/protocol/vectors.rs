@@ -15,6 +15,7 @@ use protocol::identity::{DeviceCertificate, DeviceList, Identity, Predecessor, S
 use protocol::link::{Answer, Hello};
 use protocol::prekey::{BatchRoot, BatchUpload};
 use protocol::receipt::Receipts;
+use protocol::removal::Removal;
 use protocol::rewrap::RewrapRequest;
 use protocol::seal::SealError;
 use protocol::sequence::{Cursor, EntryBody, SequencePage};
@@ -153,7 +154,7 @@ pub(crate) fn read(format: &str, bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
 type Read = fn(&[u8]) -> Result<Vec<u8>, FormatError>;
 
 /// Every binary format, by the name it has in the vectors.
-pub(crate) const FORMATS: [(&str, Read); 33] = [
+pub(crate) const FORMATS: [(&str, Read); 34] = [
     ("archive part", again::<Part>),
     ("batch root", again::<BatchRoot>),
     ("challenge", again::<Challenge>),
@@ -176,6 +177,7 @@ pub(crate) const FORMATS: [(&str, Read); 33] = [
     ("list upload", again::<ListUpload>),
     ("predecessor", again::<Predecessor>),
     ("receipts", again::<Receipts>),
+    ("removal", again::<Removal>),
     ("rewrap request", again::<RewrapRequest>),
     ("sequence page", again::<SequencePage>),
     ("signed batch root", again::<Signed<BatchRoot>>),

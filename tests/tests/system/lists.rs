@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use backend::Tuning;
-use pli_core::{Folder, Session, UnopenedReason};
+use pli_core::keystore::{self, KeyPlace};
+use pli_core::store::StoreError;
+use pli_core::{Error, Folder, Session, UnopenedReason};
 use pli_tests::line::{Fault, client};
-use pli_tests::place::{GP, NURSE, Place, address, draft, inbox};
+use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 use protocol::api::{AccountKeys, KeysAnswer, path};
 use protocol::cbor;
 use protocol::identity::VerifiedAccount;
+use protocol::removal::Removal;
 
 use super::devices::{linked, listing, number};
 
@@ -121,6 +124,99 @@ async fn what_nobody_seemed_to_have_signed_is_tried_again_with_the_next_list() {
     received.sort();
     assert_eq!(received, ["De la tablette", "Du bureau"]);
     assert_eq!(sent(&tablet), ["De la tablette", "Du bureau"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_of_a_device_that_was_removed_since_arrives() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    tablet.sync().await.unwrap();
+    // The nurse knows the list with it, the cardiologist knows none.
+    nurse.send(&draft(&[GP], "Question")).unwrap();
+    nurse.sync().await.unwrap();
+    let cardiologist = place.enrol(CARDIOLOGIST).await;
+    tablet.sync().await.unwrap();
+    tablet.mark_handled(number(&tablet, Folder::Inbox, "Question")).unwrap();
+    let urgent = tablet.send(&draft(&[NURSE, CARDIOLOGIST], "Urgent")).unwrap();
+    tablet.sync().await.unwrap();
+    assert_eq!(state(&tablet, urgent, NURSE), "available");
+    // The tablet is retired the same evening, and a desk comes in its place.
+    remove_other(&gp);
+    gp.sync().await.unwrap();
+    let desk = linked(&place, &gp, "desk").await;
+    for phone in [&gp, &nurse, &cardiologist, &desk, &desk] {
+        phone.sync().await.unwrap();
+        assert!(phone.unopened().unwrap().is_empty());
+    }
+    for phone in [&nurse, &cardiologist] {
+        assert_eq!(inbox(phone), ["Urgent"]);
+    }
+    assert_eq!(sent(&gp), ["Urgent"]);
+    assert!(gp.list(Folder::Inbox, None, 10).unwrap()[0].handled_at.is_some());
+    assert_eq!(listing(&desk), listing(&gp));
+    assert!(matches!(tablet.sync().await, Err(Error::DeviceRemoved)));
+}
+
+/// A relay that helps a removed device to go on writing can do so for as long as mail waits, and no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_removed_device_signed_is_its_accounts_if_it_came_in_time() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    tablet.sync().await.unwrap();
+    tablet.send(&draft(&[NURSE], "Urgent")).unwrap();
+    tablet.sync().await.unwrap();
+    remove_other(&gp);
+    gp.sync().await.unwrap();
+    // The removal of another device, and none at all, show nothing.
+    let other = removal_of_another(&place).await;
+    for shown in [other, Vec::new()] {
+        place.line.edit(path::REMOVALS, move |_| shown.clone());
+        nurse.sync().await.unwrap();
+        assert_eq!(nurse.unopened().unwrap()[0].reason, UnopenedReason::WrongSignature);
+        place.line.honest();
+        came_days_later(&place, 0);
+    }
+    came_days_later(&place, 96);
+    nurse.sync().await.unwrap();
+    assert_eq!(nurse.unopened().unwrap()[0].reason, UnopenedReason::WrongSignature);
+    came_days_later(&place, -96);
+    nurse.sync().await.unwrap();
+    assert_eq!(inbox(&nurse), ["Urgent"]);
+    assert!(nurse.unopened().unwrap().is_empty());
+}
+
+/// Moves what the nurse has not opened to another day, to be tried again.
+fn came_days_later(place: &Place, days: i64) {
+    let home = place.home(NURSE);
+    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let moved = store.write(|tx| {
+        let sql = "UPDATE unopened SET received_at = received_at + ?1 * 86400000, tried_at = 0";
+        tx.execute(sql, [days]).map_err(StoreError::from)
+    });
+    assert_eq!(moved.unwrap(), 1);
+}
+
+/// The removal of a device of the cardiologist's.
+async fn removal_of_another(place: &Place) -> Vec<u8> {
+    let main = place.enrol(CARDIOLOGIST).await;
+    let tablet = place.phone_in("another");
+    let code = tablet
+        .show_link_code(&address(CARDIOLOGIST), &"another".parse().unwrap())
+        .await
+        .unwrap();
+    main.confirm_link(&code).await.unwrap();
+    main.sync().await.unwrap();
+    remove_other(&main);
+    let before = shown(place, CARDIOLOGIST).await;
+    main.sync().await.unwrap();
+    let after = shown(place, CARDIOLOGIST).await;
+    cbor::encode(&Removal {
+        identity: before.identity,
+        before: before.list,
+        after: after.list,
+    })
 }
 
 /// What was done before the only other device was removed is due for nobody.
