@@ -62,17 +62,21 @@ impl Home {
     /// Remembers the relay and opens the session; the same relay may be named again.
     pub(crate) fn set_up(&self, server: &str, ca: Option<&Path>) -> Result<Session, Failure> {
         let server = server.trim_end_matches('/').to_owned();
-        if !server.starts_with("https://") || server.len() <= "https://".len() {
+        let is_clear = |rest: &str| !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || c.is_control());
+        if !server.strip_prefix("https://").is_some_and(is_clear) {
             return Err(Failure::ServerUnclear);
         }
         let known = fs::read(self.folder.join(RELAY_FILE)).ok();
-        if let Some(known) = known.and_then(|bytes| serde_json::from_slice::<Relay>(&bytes).ok())
-            && known.server != server
-        {
-            // A relay that was named by mistake, and never enrolled with, may be replaced.
+        if let Some(known) = known.and_then(|bytes| serde_json::from_slice::<Relay>(&bytes).ok()) {
             let name = known.server.clone();
-            if self.open(known)?.own_address()?.is_some() {
-                return Err(Failure::ServerDiffers { known: name });
+            let session = self.open(known)?;
+            // A relay that was named by mistake, and never enrolled with, may be replaced; where a phone is enrolled, nothing is.
+            if session.own_address()?.is_some() {
+                return if name == server {
+                    Ok(session)
+                } else {
+                    Err(Failure::ServerDiffers { known: name })
+                };
             }
         }
         let ca = ca.map(|path| files::read(path, CA_LIMIT_BYTES)).transpose()?;

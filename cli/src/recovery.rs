@@ -59,6 +59,7 @@ struct Standing {
     on: bool,
     written_at: Option<String>,
     due: u32,
+    full: bool,
     #[serde(skip)]
     view: Option<BackupView>,
 }
@@ -70,6 +71,7 @@ impl Standing {
             on: view.is_some(),
             written_at: view.and_then(|view| view.written_at).map(|at| at.to_string()),
             due: view.map_or(0, |view| view.due),
+            full: view.is_some_and(|view| view.is_full),
             view,
         })
     }
@@ -83,7 +85,15 @@ impl Standing {
             );
         };
         let due = view.due;
-        match view.written_at.map(local_time) {
+        let written_at = view.written_at.map(local_time);
+        if view.is_full {
+            let at = written_at.unwrap_or_else(|| "-".to_owned());
+            return tell!(
+                "Backup: at the relay up to {at}, which has no room for more: {due} changes are on this phone alone. Delete old mail with attachments; the backup is written anew each month, without what was deleted.",
+                "Sauvegarde : au relais jusqu'au {at}, qui n'a plus de place : {due} changements ne sont que sur ce téléphone. Supprimez d'anciens courriers à pièces jointes ; la sauvegarde est réécrite chaque mois, sans ce qui a été supprimé."
+            );
+        }
+        match written_at {
             Some(at) if due == 0 => tell!(
                 "Backup: at the relay, complete up to {at}.",
                 "Sauvegarde : au relais, complète jusqu'au {at}."
@@ -147,6 +157,8 @@ struct Restored<'a> {
     /// Mails that came back from the backup.
     #[serde(rename = "restored")]
     mails: u32,
+    /// Parts of it that were gone or damaged.
+    damaged: u32,
     /// Whether there is a backup, which goes on on this phone.
     backup: bool,
     /// Whether the backup was taken in to its end.
@@ -168,6 +180,7 @@ async fn restore(
     let restored = Restored {
         address: address.as_str(),
         mails: report.map_or(0, |report| report.restored),
+        damaged: report.map_or(0, |report| report.damaged),
         backup: session.backup()?.is_some(),
         complete: report.is_some(),
     };
@@ -179,6 +192,7 @@ async fn restore(
                 "La sauvegarde, s'il y en a une, vient au prochain `pli sync`.",
             )
             .to_owned(),
+            (true, _) if restored.damaged > 0 => damaged(count, restored.damaged),
             (true, true) => tell!(
                 "{count} mails came back from the backup, which goes on.",
                 "{count} courriers sont revenus de la sauvegarde, qui continue."
@@ -194,6 +208,13 @@ async fn restore(
             "{address} est désormais sur ce téléphone. {came}\n             Les correspondants n'ont rien à faire. Ce qu'ils ont envoyé entre-temps à l'ancien téléphone est redemandé aux leurs, et vient tout seul.\n             L'ancien téléphone s'efface dès qu'il l'apprend. La phrase de secours reste la même."
         )
     })
+}
+
+fn damaged(count: u32, parts: u32) -> String {
+    tell!(
+        "{count} mails came back from the backup, of which {parts} parts were gone or damaged at the relay: ask the operator, and correspondents for what is missing.",
+        "{count} courriers sont revenus de la sauvegarde, dont {parts} parties manquaient ou étaient abîmées au relais : demandez à l'opérateur, et aux correspondants ce qui manque."
+    )
 }
 
 /// Syncs; a line that is down is told beside the answer, and nothing is lost by it.

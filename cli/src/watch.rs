@@ -32,6 +32,7 @@ struct Synced {
     refused: u32,
     unopened: u32,
     restored: u32,
+    damaged: u32,
     waiting: u32,
     /// Whether the relay was put back to an earlier copy, and was given again what it may have lost.
     relay_put_back: bool,
@@ -55,6 +56,7 @@ pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
         refused: report.refused,
         unopened: report.unopened,
         restored: report.restored,
+        damaged: report.damaged,
         waiting: report.waiting,
         relay_put_back: report.relay_put_back,
         identities_changed: session
@@ -88,6 +90,13 @@ pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
             (
                 synced.restored,
                 say("came back from the backup", "sont revenus de la sauvegarde"),
+            ),
+            (
+                synced.damaged,
+                say(
+                    "parts of the backup were gone or damaged at the relay",
+                    "parties de la sauvegarde manquaient ou étaient abîmées au relais",
+                ),
             ),
             (synced.waiting, say("still wait here", "attendent encore ici")),
         ] {

@@ -46,7 +46,11 @@ impl FromRequestParts<App> for Caller {
 }
 
 /// Who needs no token, from a network address that has not asked too often for what `D` is the door to.
-pub(super) struct Stranger<D>(PhantomData<D>);
+pub(super) struct Stranger<D> {
+    /// Where it asks from.
+    pub(super) network: [u8; 8],
+    door: PhantomData<D>,
+}
 
 /// What can be asked for without a token.
 pub(super) trait Door {
@@ -88,7 +92,10 @@ impl<D: Door> FromRequestParts<App> for Stranger<D> {
             return Err(Refusal::new(Code::Throttled, ""));
         }
         parts.extensions.insert(Sender::Stranger(network));
-        Ok(Self(PhantomData))
+        Ok(Self {
+            network,
+            door: PhantomData,
+        })
     }
 }
 

@@ -4,16 +4,18 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use protocol::{Code, MessageId, Timestamp, api, limits};
 
 use super::App;
-use super::extract::{LookingUp, Sealed, Stranger};
+use super::extract::{InPath, LookingUp, Sealed, Stranger};
 use super::refusal::Refusal;
 
-/// Messages held at once; beyond it the old ones go first, then the request is refused.
+/// Messages held at once.
 const HELD: usize = 1_000;
+/// Of these, from one network: one that fills its share keeps no device elsewhere from being added.
+const HELD_OF_NETWORK: usize = 40;
 
 /// Which of the two speaks.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -24,40 +26,49 @@ enum What {
 
 /// What was said in every channel.
 #[derive(Default)]
-pub(crate) struct Channels(Mutex<HashMap<(MessageId, What), (Bytes, Timestamp)>>);
+pub(crate) struct Channels(Mutex<HashMap<(MessageId, What), Said>>);
+
+struct Said {
+    bytes: Bytes,
+    network: [u8; 8],
+    until: Timestamp,
+}
 
 /// `PUT /v1/links/{channel}/{hello|answer}`.
 pub(super) async fn put(
     State(app): State<App>,
-    Path((channel, what)): Path<(String, String)>,
-    _: Stranger<LookingUp>,
+    InPath((channel, what)): InPath<(String, String)>,
+    Stranger { network, .. }: Stranger<LookingUp>,
     Sealed { bytes, .. }: Sealed<{ limits::LINK_BYTES }>,
 ) -> Result<StatusCode, Refusal> {
     let place = parse(&channel, &what)?;
     let now = Timestamp::now();
     let mut held = app.channels().0.lock().unwrap_or_else(PoisonError::into_inner);
-    held.retain(|_, (_, until)| *until > now);
-    if held.len() >= HELD && !held.contains_key(&place) {
-        return Err(Refusal::new(Code::TemporarilyUnavailable, ""));
+    held.retain(|_, said| said.until > now);
+    if !held.contains_key(&place) {
+        if held.values().filter(|said| said.network == network).count() >= HELD_OF_NETWORK {
+            return Err(Refusal::new(Code::Throttled, ""));
+        }
+        if held.len() >= HELD {
+            return Err(Refusal::new(Code::TemporarilyUnavailable, ""));
+        }
     }
-    held.insert(
-        place,
-        (bytes, now.plus_seconds(limits::LINK_MINUTES.saturating_mul(60))),
-    );
+    let until = now.plus_seconds(limits::LINK_MINUTES.saturating_mul(60));
+    held.insert(place, Said { bytes, network, until });
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /v1/links/{channel}/{hello|answer}`.
 pub(super) async fn read(
     State(app): State<App>,
-    Path((channel, what)): Path<(String, String)>,
+    InPath((channel, what)): InPath<(String, String)>,
 ) -> Result<([(&'static str, &'static str); 1], Bytes), Refusal> {
     let place = parse(&channel, &what)?;
     let now = Timestamp::now();
     let held = app.channels().0.lock().unwrap_or_else(PoisonError::into_inner);
-    let said = held.get(&place).filter(|(_, until)| *until > now);
-    let (bytes, _) = said.ok_or_else(|| Refusal::new(Code::NotFound, "nothing was said there"))?;
-    Ok(([("content-type", api::BINARY)], bytes.clone()))
+    let said = held.get(&place).filter(|said| said.until > now);
+    let said = said.ok_or_else(|| Refusal::new(Code::NotFound, "nothing was said there"))?;
+    Ok(([("content-type", api::BINARY)], said.bytes.clone()))
 }
 
 fn parse(channel: &str, what: &str) -> Result<(MessageId, What), Refusal> {

@@ -8,8 +8,11 @@ use super::sequence::Place;
 use super::{Effects, StorageError, accounts, number, refuse, stored};
 use crate::blobs::PendingBlob;
 
-/// Most bytes of all archives of an account: some thousands of letters with attachments, or a life of letters without.
-const ACCOUNT_BYTES: i64 = 2 * 1024 * 1024 * 1024;
+/// Most bytes of an archive: some thousands of letters with attachments, or a life of letters without.
+const ARCHIVE_BYTES: i64 = 2 * 1024 * 1024 * 1024;
+
+/// Most bytes of all archives of an account: a backup is written anew while the one before it is still there.
+const ACCOUNT_BYTES: i64 = 2 * ARCHIVE_BYTES;
 
 /// A small part counts as one of this size, in bytes: it is a file all the same.
 const LEAST_BYTES: i64 = 64 * 1024;
@@ -88,11 +91,17 @@ pub(crate) fn weigh(connection: &Connection, account: i64, part: &Part) -> Resul
     if next != stored(part.number)? {
         return refuse(Code::ArchiveMismatch, "the part before it is not here");
     }
-    let bytes: i64 = connection
-        .prepare_cached("SELECT coalesce(sum(max(size_bytes, ?2)), 0) FROM archive_part WHERE account = ?1")?
-        .query_row([account, LEAST_BYTES], |row| row.get(0))?;
-    if bytes.saturating_add(part.size_bytes.max(LEAST_BYTES)) > ACCOUNT_BYTES {
-        return refuse(Code::TooLarge, "the archives of the account together");
+    let (archive, all): (i64, i64) = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(max(size_bytes, ?2)) FILTER (WHERE archive = ?3), 0), coalesce(sum(max(size_bytes, ?2)), 0)
+             FROM archive_part WHERE account = ?1",
+        )?
+        .query_row(params![account, LEAST_BYTES, part.archive.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let size = part.size_bytes.max(LEAST_BYTES);
+    if archive.saturating_add(size) > ARCHIVE_BYTES || all.saturating_add(size) > ACCOUNT_BYTES {
+        return refuse(Code::TooLarge, "the archive, or those of the account together");
     }
     Ok(true)
 }

@@ -10,6 +10,7 @@ use super::support::{LEA, PAUL, Phone, TestRelay, problem_of};
 
 const ONE: &str = "/11111111111111111111111111111111";
 const OTHER: &str = "/22222222222222222222222222222222";
+const THIRD: &str = "/33333333333333333333333333333333";
 
 async fn put(relay: &TestRelay, phone: &Phone, part: &str, bytes: &[u8]) -> Result<(), Code> {
     let answer = relay.archive(phone, Method::PUT, part, bytes.to_vec()).await;
@@ -141,15 +142,20 @@ async fn an_account_has_room_for_so_much_and_a_small_part_takes_some_too() {
     let relay = TestRelay::start().await;
     let lea = relay.enrol(LEA).await;
     assert_eq!(put(&relay, &lea, &format!("{ONE}/0"), b"un").await, Ok(()));
-    // 2 GiB but for the room of two small parts.
-    relay.alter("UPDATE archive_part SET size_bytes = 2 * 1024 * 1024 * 1024 - 2 * 65536");
+    // 2 GiB but for the room of one small part.
+    relay.alter("UPDATE archive_part SET size_bytes = 2 * 1024 * 1024 * 1024 - 65536");
     assert_eq!(put(&relay, &lea, &format!("{ONE}/1"), b"x").await, Ok(()));
+    assert_eq!(put(&relay, &lea, &format!("{ONE}/2"), b"x").await, Err(Code::TooLarge));
+    // The one that is to follow has as much again.
     assert_eq!(put(&relay, &lea, &format!("{OTHER}/0"), b"x").await, Ok(()));
-    assert_eq!(
-        put(&relay, &lea, &format!("{OTHER}/1"), b"x").await,
-        Err(Code::TooLarge)
+    relay.alter(
+        "UPDATE archive_part SET size_bytes = 2 * 1024 * 1024 * 1024 - 65536 WHERE size_bytes < 65536 AND number = 0",
     );
-    assert_eq!(relay.blob_count(), 3);
-    remove(&relay, &lea, ONE).await;
+    relay.alter("DELETE FROM archive_part WHERE number = 1");
     assert_eq!(put(&relay, &lea, &format!("{OTHER}/1"), b"x").await, Ok(()));
+    assert_eq!(put(&relay, &lea, &format!("{THIRD}/0"), b"x").await, Ok(()));
+    assert_eq!(put(&relay, &lea, &format!("{ONE}/1"), b"x").await, Err(Code::TooLarge));
+    assert_eq!(relay.blob_count(), 5);
+    remove(&relay, &lea, ONE).await;
+    assert_eq!(put(&relay, &lea, &format!("{THIRD}/1"), b"x").await, Ok(()));
 }

@@ -50,3 +50,31 @@ async fn what_is_put_into_a_place_is_read_there_without_a_token_until_the_relay_
     let relay = relay.restart().await;
     assert_eq!(problem_of(read(&relay, &hello).await).await, Code::NotFound);
 }
+
+#[tokio::test]
+async fn a_network_that_fills_its_share_keeps_no_device_elsewhere_from_being_added() {
+    let relay = TestRelay::start().await;
+    let place = |n: u32| format!("{n:032x}/hello");
+    for n in 0..40 {
+        assert_eq!(put(&relay, &place(n), vec![1]).await.status(), StatusCode::NO_CONTENT);
+    }
+    assert_eq!(
+        problem_of(put(&relay, &place(40), vec![1]).await).await,
+        Code::Throttled
+    );
+    assert_eq!(put(&relay, &place(39), vec![2]).await.status(), StatusCode::NO_CONTENT);
+    let elsewhere = reqwest::Client::builder()
+        .local_address(std::net::IpAddr::from([127, 0, 0, 2]))
+        .build()
+        .unwrap();
+    let url = relay.request(Method::PUT, &format!("{}/{}", path::LINKS, place(40)));
+    let url = url.build().unwrap().url().clone();
+    let said = elsewhere.put(url).body(vec![1]).send().await.unwrap();
+    assert_eq!(said.status(), StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_answered_by_a_problem() {
+    let relay = TestRelay::start().await;
+    assert_eq!(problem_of(read(&relay, "%ff/hello").await).await, Code::NotFound);
+}

@@ -86,6 +86,7 @@ fn enrolment_refuses_what_does_not_fit() {
         command
     };
     refused(&mut enrol("http://127.0.0.1:1", "relay/ca.pem"), 1, "server-unclear");
+    refused(&mut enrol("https://a b", "relay/ca.pem"), 1, "server-unclear");
     // A relay named by mistake does not bind the phone.
     let mistaken = scene.file("code.txt", b"0000\n");
     refused(
@@ -120,6 +121,21 @@ fn enrolment_refuses_what_does_not_fit() {
         enrol(&scene.url, "relay/ca.pem").args(["--code-file", &code]),
         1,
         "already-enrolled-here",
+    );
+    // Nor does it forget the authority it was enrolled with.
+    refused(
+        enrol(&scene.url, "").args(["--code-file", &code]),
+        1,
+        "already-enrolled-here",
+    );
+    let mut sync = pli();
+    assert!(
+        sync.args(["sync", "--home"])
+            .arg(&home)
+            .output()
+            .unwrap()
+            .status
+            .success()
     );
     refused(
         enrol("https://127.0.0.1:1", "").args(["--code-file", &code]),

@@ -62,9 +62,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Relay`] with `not-found` for an account that is not enrolled; [`Error::Keys`]; [`Error::Network`].
+    /// [`Error::OwnAddress`]; [`Error::Relay`] with `not-found` for an account that is not enrolled; [`Error::Keys`];
+    /// [`Error::Network`].
     pub async fn identity(&self, address: &Address) -> Result<IdentityView, Error> {
         let account = self.read(Account::load)?;
+        if *address == account.address {
+            return Err(Error::OwnAddress);
+        }
         let known = self.ask_keys(&account, vec![address.clone()], PrekeyWish::None).await?;
         match known.get(address) {
             Some(Known::Trusted { .. } | Known::Changed) => {}

@@ -8,7 +8,7 @@ use protocol::state::History;
 use protocol::{Address, ArchiveId, DeviceId, MessageId, Timestamp, cbor};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::write;
+use super::write::{self, Whose};
 use crate::account::{Account, list};
 use crate::clock;
 use crate::crash::crash_point;
@@ -101,9 +101,10 @@ impl Session {
     /// Writes what is left of the histories of new devices, and tells each where its own is.
     pub(crate) async fn write_histories(&self, account: &Account) -> Result<(), Error> {
         self.write(begin)?;
+        self.send_parts(account, Whose::NewDevices).await?;
         while self.write(seal_next)? {
             crash_point!("history-sealed");
-            self.send_parts(account).await?;
+            self.send_parts(account, Whose::NewDevices).await?;
         }
         Ok(())
     }
@@ -174,11 +175,13 @@ pub(super) fn begin_anew(tx: &Transaction<'_>, archive: ArchiveId) -> Result<(),
     Ok(())
 }
 
-/// Seals the next part of a history, or tells a device that its own is whole; whether there was anything to do.
+/// Seals the next part of a history once the relay has those before it, or tells a device that its own is whole; whether there
+/// was anything to do.
 fn seal_next(tx: &Transaction<'_>) -> Result<bool, Error> {
     let writing = tx
         .query_row(
-            "SELECT device, archive, key, next_part FROM linking WHERE step = 2 LIMIT 1",
+            "SELECT device, archive, key, next_part FROM linking
+             WHERE step = 2 AND NOT EXISTS (SELECT 1 FROM backup_part WHERE archive = linking.archive) LIMIT 1",
             [],
             |row| {
                 let (Column(device), Column(archive), Column(key)) = (row.get(0)?, row.get(1)?, row.get(2)?);

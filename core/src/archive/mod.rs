@@ -26,6 +26,8 @@ pub struct BackupView {
     pub written_at: Option<Timestamp>,
     /// How many changes it lacks.
     pub due: u32,
+    /// Whether the relay has no room for more of it.
+    pub is_full: bool,
 }
 
 impl Session {
@@ -77,13 +79,14 @@ impl Session {
         self.read(|connection| {
             let view = connection
                 .query_row(
-                    "SELECT written_at, (SELECT count(*) FROM backup_due) FROM backup",
+                    "SELECT written_at, (SELECT count(*) FROM backup_due), full_at > 0 FROM backup",
                     [],
                     |row| {
                         let Column(written_at) = row.get(0)?;
                         Ok(BackupView {
                             written_at,
                             due: row.get(1)?,
+                            is_full: row.get(2)?,
                         })
                     },
                 )

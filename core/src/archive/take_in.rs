@@ -1,6 +1,7 @@
 //! The backup of an earlier phone on its way in, part by part; each is one transaction, which moves the place in the archive.
 
-use protocol::archive::{self, ArchiveKey, ArchivedMessage, DeletedMessage, Place, Record};
+use protocol::archive::{self, ArchiveKey, ArchivedMessage, DeletedMessage, Part, Place, Record};
+use protocol::envelope::EnvelopeError;
 use protocol::identity::VerifiedAccount;
 use protocol::sign::Signature;
 use protocol::{ArchiveId, Code, Timestamp};
@@ -18,7 +19,7 @@ use crate::mail::received;
 use crate::mime;
 use crate::session::Session;
 use crate::store::column::Column;
-use crate::sync::states;
+use crate::sync::{SyncReport, states};
 
 /// How far an earlier phone's backup was taken in.
 struct Restoration {
@@ -39,16 +40,23 @@ enum From {
 }
 
 impl Session {
-    /// Takes in what is left of an earlier phone's backup; how many messages came. Then this phone's own backup begins.
-    pub(crate) async fn take_in_backup(&self, account: &Account) -> Result<u32, Error> {
-        if self.read(load)?.is_none() {
-            return Ok(0);
-        }
+    /// Takes in what is left of an earlier phone's backup, or of the main device's history.
+    pub(crate) async fn take_in_backup(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
+        let Some(restoration) = self.read(load)? else {
+            return Ok(());
+        };
         let before = self.read(message_count)?;
-        if let Some((archive, parts)) = self.read(load)?.and_then(|restoration| restoration.history) {
-            self.take_in_history(account, archive, parts).await?;
-            return Ok(self.read(message_count)?.saturating_sub(before));
-        }
+        let outcome = match restoration.history {
+            Some((archive, parts)) => self.take_in_history(account, archive, parts, report).await,
+            None => self.take_in_archives(account, report).await,
+        };
+        let restored = self.read(message_count)?.saturating_sub(before);
+        report.restored = report.restored.saturating_add(restored);
+        outcome
+    }
+
+    /// Takes in all archives of an earlier phone. Then this phone's own backup begins.
+    async fn take_in_archives(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
         // Nobody writes to them any more: they come one after the other, the oldest first.
         let mut archives = self.relay.archives(account).await?.archives;
         archives.reverse();
@@ -72,8 +80,10 @@ impl Session {
                 Some(archive) if place.is_some() => (archive.id, restoration.next_part),
                 Some(archive) => (archive.id, 0),
             };
-            let sealed = self.relay.part(account, archive, number).await?;
-            let part = archive::open(&restoration.key, archive, number, &sealed)?;
+            let part = match self.relay.part(account, archive, number).await {
+                Err(Error::Relay(Code::NotFound)) => gone(report),
+                sealed => opened(archive::open(&restoration.key, archive, number, &sealed?), report)?,
+            };
             self.write(|tx| {
                 for record in &part.records {
                     take_in(tx, account, record, From::LostPhone)?;
@@ -86,8 +96,24 @@ impl Session {
             })?;
             crash_point!("backup-taken-in");
         }
-        Ok(self.read(message_count)?.saturating_sub(before))
+        Ok(())
     }
+}
+
+/// What a part holds. One that was damaged at the relay is counted and holds nothing: no other try mends it, and the parts after
+/// it are still there. What opens and cannot be read was written by a newer phone, and waits for one.
+fn opened(part: Result<Part, EnvelopeError>, report: &mut SyncReport) -> Result<Part, Error> {
+    match part {
+        Err(EnvelopeError::Seal(_)) => Ok(gone(report)),
+        part => Ok(part?),
+    }
+}
+
+/// A part that will not come any more.
+fn gone(report: &mut SyncReport) -> Part {
+    tracing::warn!("a part of an archive is gone or damaged and is passed over");
+    report.damaged = report.damaged.saturating_add(1);
+    Part { records: Vec::new() }
 }
 
 fn message_count(connection: &Connection) -> Result<u32, Error> {
@@ -96,7 +122,13 @@ fn message_count(connection: &Connection) -> Result<u32, Error> {
 
 impl Session {
     /// Takes in what is left of the history that the main device wrote, and drops it at the relay.
-    async fn take_in_history(&self, account: &Account, archive: ArchiveId, parts: u64) -> Result<(), Error> {
+    async fn take_in_history(
+        &self,
+        account: &Account,
+        archive: ArchiveId,
+        parts: u64,
+        report: &mut SyncReport,
+    ) -> Result<(), Error> {
         while let Some(restoration) = self.read(load)?
             && restoration.next_part < parts
         {
@@ -112,7 +144,7 @@ impl Session {
                 }
                 sealed => sealed?,
             };
-            let part = archive::open(&restoration.key, archive, number, &sealed)?;
+            let part = opened(archive::open(&restoration.key, archive, number, &sealed), report)?;
             self.write(|tx| {
                 for record in &part.records {
                     match record {

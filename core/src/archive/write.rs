@@ -15,6 +15,8 @@ use crate::store::column::Column;
 
 /// After this long the backup is written anew, so that what was deleted drops out, in days.
 const RENEW_DAYS: i64 = 30;
+/// For how long a relay without room for the backup is asked no more, in days.
+const FULL_DAYS: i64 = 1;
 /// Most records of one part.
 pub(super) const RECORDS: u32 = 500;
 
@@ -29,23 +31,37 @@ struct Backup {
 impl Session {
     /// Sends what the backup lacks, part by part. Nothing is done while an earlier phone's backup is still taken in.
     pub(crate) async fn write_backup(&self, account: &Account) -> Result<(), Error> {
-        match self.write_parts(account).await {
+        let now = self.relay.clock.now();
+        if self.read(|connection| is_full(connection, now))? {
+            return Ok(());
+        }
+        let written = match self.write_parts(account).await {
             Err(Error::Relay(Code::ArchiveMismatch)) => self.write_parts(account).await,
             written => written,
-        }
+        };
+        let full_at = match written {
+            // That is for the person to know, and is no reason to stop what else the phone does.
+            Err(Error::Relay(Code::TooLarge)) => now,
+            written => return written,
+        };
+        tracing::warn!("the relay has no room for the backup");
+        self.write(|tx| {
+            tx.execute("UPDATE backup SET full_at = ?1", [Column(&full_at)])?;
+            Ok(())
+        })
     }
 
     async fn write_parts(&self, account: &Account) -> Result<(), Error> {
         let now = self.relay.clock.now();
-        let mut has_written = self.send_parts(account).await?;
+        let mut has_written = self.send_parts(account, Whose::Backup).await?;
         while self.write(|tx| seal_next(tx, now))? {
             crash_point!("backup-sealed");
-            has_written |= self.send_parts(account).await?;
+            has_written |= self.send_parts(account, Whose::Backup).await?;
         }
         if has_written {
             self.drop_others(account).await?;
             self.write(|tx| {
-                tx.execute("UPDATE backup SET written_at = ?1", [Column(&now)])?;
+                tx.execute("UPDATE backup SET written_at = ?1, full_at = 0", [Column(&now)])?;
                 Ok(())
             })?;
         }
@@ -54,9 +70,9 @@ impl Session {
 
     /// Sends the parts that are sealed; whether there were any. When the relay has others in their place, their archive is begun
     /// anew, and the next attempt sends that.
-    pub(super) async fn send_parts(&self, account: &Account) -> Result<bool, Error> {
+    pub(super) async fn send_parts(&self, account: &Account, whose: Whose) -> Result<bool, Error> {
         let mut any = false;
-        while let Some((archive, number, sealed)) = self.read(next_sealed)? {
+        while let Some((archive, number, sealed)) = self.read(|connection| next_sealed(connection, whose))? {
             let sent = self.relay.put_part(account, archive, number, sealed).await;
             if let Err(Error::Relay(Code::ArchiveMismatch)) = sent {
                 tracing::warn!("the relay has other parts of an archive, which is begun anew");
@@ -92,13 +108,29 @@ impl Session {
     }
 }
 
+/// Whose parts are sent: what one of them is refused holds up none of the others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Whose {
+    Backup,
+    NewDevices,
+}
+
+/// Whether the relay had no room for the backup a short while ago.
+fn is_full(connection: &Connection, now: Timestamp) -> Result<bool, Error> {
+    let is_full = connection
+        .prepare_cached("SELECT 1 FROM backup WHERE full_at > ?1")?
+        .exists([Column(&now.plus_days(-FULL_DAYS))])?;
+    Ok(is_full)
+}
+
 /// Whether there is an archive to be taken in, or the backup lacks something that can be written now.
-pub(crate) fn is_due(connection: &Connection) -> Result<bool, Error> {
+pub(crate) fn is_due(connection: &Connection, now: Timestamp) -> Result<bool, Error> {
+    let is_full = is_full(connection, now)?;
     let is_due = connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM restoration)
-            OR (EXISTS (SELECT 1 FROM backup)
+            OR (NOT ?1 AND EXISTS (SELECT 1 FROM backup)
                 AND (EXISTS (SELECT 1 FROM backup_due) OR EXISTS (SELECT 1 FROM backup_part)))",
-        [],
+        [is_full],
         |row| row.get(0),
     )?;
     Ok(is_due)
@@ -230,11 +262,12 @@ fn load(connection: &Connection) -> Result<Option<Backup>, Error> {
     Ok(backup)
 }
 
-fn next_sealed(connection: &Connection) -> Result<Option<(ArchiveId, u64, Vec<u8>)>, Error> {
+fn next_sealed(connection: &Connection, whose: Whose) -> Result<Option<(ArchiveId, u64, Vec<u8>)>, Error> {
     let part = connection
         .query_row(
-            "SELECT archive, number, sealed FROM backup_part ORDER BY number LIMIT 1",
-            [],
+            "SELECT archive, number, sealed FROM backup_part
+             WHERE (archive IN (SELECT archive FROM linking)) = ?1 ORDER BY number LIMIT 1",
+            [whose == Whose::NewDevices],
             |row| {
                 let Column(archive) = row.get(0)?;
                 Ok((archive, row.get(1)?, row.get(2)?))

@@ -11,6 +11,8 @@ use crate::code::coded;
 #[error("{}", self.code())]
 #[non_exhaustive]
 pub enum DraftError {
+    /// What was kept of it was sent or deleted meanwhile, by another process or on another device.
+    Gone,
     /// It has no recipient.
     NoRecipient,
     /// A recipient is there twice, or is the sender.
@@ -23,6 +25,7 @@ pub enum DraftError {
 
 coded! {
     DraftError {
+        Gone = "draft-gone",
         NoRecipient = "no-recipient",
         RecipientTwice = "recipient-twice",
         TooLarge = "too-large",
@@ -33,6 +36,10 @@ coded! {
 impl DraftError {
     pub(super) const fn texts(self) -> (&'static str, &'static str) {
         match self {
+            Self::Gone => (
+                "Ce brouillon a été envoyé ou supprimé entre-temps : regardez les courriers envoyés avant d'en écrire un autre.",
+                "This draft was sent or deleted meanwhile: look among the sent mail before you write another.",
+            ),
             Self::NoRecipient => ("Indiquez au moins un destinataire.", "Name at least one recipient."),
             Self::RecipientTwice => (
                 "Un destinataire figure deux fois, ou c'est vous-même.",

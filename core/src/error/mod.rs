@@ -88,6 +88,9 @@ pub enum Error {
     /// The number compared is not that of the identity: it changed meanwhile.
     #[error("the number is of another identity")]
     NumberDiffers,
+    /// It is the account's own address, which it does not compare or accept.
+    #[error("the account's own address")]
+    OwnAddress,
     /// The words are no recovery phrase.
     #[error("not a recovery phrase")]
     PhraseInvalid,
@@ -145,6 +148,7 @@ impl Error {
             Self::NoSuchDevice => "no-such-device",
             Self::NotMain => "not-main",
             Self::NumberDiffers => "number-differs",
+            Self::OwnAddress => "own-address",
             Self::PhraseInvalid => "phrase-invalid",
             Self::PhraseOfAnother => "phrase-of-another",
             Self::Random => "no-randomness",
@@ -284,6 +288,10 @@ impl Error {
                 "Ce numéro n'est pas (ou plus) celui de cette identité : affichez-le de nouveau et comparez-le.",
                 "This number is not, or no longer, that of this identity: show it again and compare it.",
             ),
+            Self::OwnAddress => (
+                "C'est votre propre adresse : indiquez celle d'un correspondant.",
+                "This is your own address: name a correspondent's.",
+            ),
             Self::PhraseInvalid => (
                 "Ce ne sont pas les douze mots d'une phrase de secours : vérifiez l'orthographe et l'ordre.",
                 "These are not the twelve words of a recovery phrase: check spelling and order.",
@@ -363,8 +371,8 @@ const fn relay_texts(code: Code) -> (&'static str, &'static str) {
             "Too many requests: wait a few minutes.",
         ),
         Code::TooLarge => (
-            "Trop volumineux pour être envoyé : retirez une pièce jointe.",
-            "Too large to be sent: remove an attachment.",
+            "Trop volumineux pour être envoyé : raccourcissez-le, ou retirez une pièce jointe.",
+            "Too large to be sent: shorten it, or remove an attachment.",
         ),
         Code::Unreachable => (
             "Aucun destinataire n'a encore d'appareil inscrit : joignez-le autrement.",

@@ -158,7 +158,10 @@ impl Session {
         }
         let at = self.relay.clock.now();
         let rowid = self.write(|tx| {
-            drop_kept(tx, draft, at)?;
+            // Two who send what was kept once send one mail.
+            if !drop_kept(tx, draft, at)? {
+                return Err(DraftError::Gone.into());
+            }
             let rowid = insert(tx, &account.address, id, Direction::Sent, &letter, &content, draft, now)?;
             for address in &to {
                 delivery::insert(tx, rowid, address, DeliveryState::Queued, now)?;
@@ -343,9 +346,9 @@ fn patient_of_letter(from: &Address, letter: &Letter, bytes: &[u8]) -> Option<Pa
     (again.bytes == bytes).then_some(patient)
 }
 
-/// What was kept of this draft goes away with the transaction that stores what becomes of it.
-fn drop_kept(tx: &Transaction<'_>, draft: &Draft, at: Timestamp) -> Result<(), Error> {
-    let Some(number) = draft.kept_as else { return Ok(()) };
+/// What was kept of this draft goes away with the transaction that stores what becomes of it; `false` when it was gone already.
+fn drop_kept(tx: &Transaction<'_>, draft: &Draft, at: Timestamp) -> Result<bool, Error> {
+    let Some(number) = draft.kept_as else { return Ok(true) };
     let is_kept = tx
         .prepare_cached("SELECT 1 FROM message WHERE rowid = ?1 AND direction = ?2")?
         .exists(params![number, Direction::Draft])?;
@@ -353,7 +356,7 @@ fn drop_kept(tx: &Transaction<'_>, draft: &Draft, at: Timestamp) -> Result<(), E
         states::record(tx, number, Field::Deleted, true, at)?;
         tx.execute("DELETE FROM message WHERE rowid = ?1", [number])?;
     }
-    Ok(())
+    Ok(is_kept)
 }
 
 fn host_of(address: &Address) -> &str {

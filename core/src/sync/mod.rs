@@ -39,6 +39,8 @@ pub struct SyncReport {
     pub unopened: u32,
     /// Mails that came back from an earlier phone's backup.
     pub restored: u32,
+    /// Parts of an archive that were gone at the relay, or damaged there: what they held did not come back.
+    pub damaged: u32,
     /// Mails that wait for another attempt.
     pub waiting: u32,
     /// Whether the relay was found to be an earlier copy of itself, and was given again what it may have lost.
@@ -63,6 +65,7 @@ impl SyncReport {
         self.refused = self.refused.saturating_add(other.refused);
         self.unopened = self.unopened.saturating_add(other.unopened);
         self.restored = self.restored.saturating_add(other.restored);
+        self.damaged = self.damaged.saturating_add(other.damaged);
         self.waiting = other.waiting;
         self.relay_put_back |= other.relay_put_back;
     }
@@ -117,17 +120,18 @@ impl Session {
             Err(error) => return Err(error),
             Ok(()) => Ok(()),
         };
-        // Before anything comes in: what the backup holds arrived already.
-        let restored = self.take_in_backup(account).await?;
-        report.restored = report.restored.saturating_add(restored);
+        // Before anything comes in: what the backup holds arrived already. A backup in trouble holds up no mail.
+        let restored = self.take_in_backup(account, report).await;
         self.pull(account, report).await?;
         self.reopen(account, report).await?;
         self.write_histories(account).await?;
         self.answer_and_ask(account, report).await?;
         self.replenish_prekeys(account).await?;
-        self.write_backup(account).await?;
+        let backed_up = self.write_backup(account).await;
         self.empty_log()?;
-        pushed
+        pushed?;
+        restored?;
+        backed_up
     }
 
     /// A batch of work is over: what it deleted leaves the log. A reader that still needs the log leaves that to the next batch.

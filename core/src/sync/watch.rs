@@ -117,7 +117,9 @@ impl Session {
     /// Ends when something waits to be sent, or the backup lacks something; a store that cannot be read is left for the sync
     /// to report.
     async fn work_is_due(&self) {
-        let is_due = |connection: &Connection| Ok(outbox::is_due(connection)? || archive::is_due(connection)?);
+        let is_due = |connection: &Connection| {
+            Ok(outbox::is_due(connection)? || archive::is_due(connection, self.relay.clock.now())?)
+        };
         loop {
             sleep(OUTBOX_PAUSE).await;
             if self.read(is_due).unwrap_or(true) {

@@ -218,3 +218,10 @@ fn forget(place: &Place, who: &str) {
     );
     assert_eq!(changed.unwrap(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ones_own_address_is_neither_compared_nor_accepted() {
+    let place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    assert_eq!(nurse.identity(&address(NURSE)).await.unwrap_err().code(), "own-address");
+}

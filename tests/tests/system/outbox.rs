@@ -201,3 +201,23 @@ async fn a_receipt_outlives_its_mail_and_a_change_of_mind_does_not_leave() {
         ("read", "retrieved")
     );
 }
+
+/// What was kept once is sent once, however many send it; and what is deleted leaves its number to nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_that_two_send_leaves_once() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let kept = nurse.save_draft(&draft(&[GP], "Une fois")).unwrap();
+    let (one, other) = (nurse.draft(kept).unwrap(), place.phone(NURSE).draft(kept).unwrap());
+    let sent = nurse.send(&one).unwrap();
+    assert_eq!(place.phone(NURSE).send(&other).unwrap_err().code(), "draft-gone");
+    // Whoever still writes on it loses nothing.
+    let again = nurse.save_draft(&other).unwrap();
+    assert_ne!(again, kept);
+    nurse.delete(again).unwrap();
+    assert!(nurse.save_draft(&draft(&[GP], "Autre")).unwrap() > again);
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["Une fois"]);
+    assert_eq!(state(&nurse, sent, GP), "available");
+}

@@ -1,5 +1,7 @@
 //! A lost phone: the account goes on on a new one, with the phrase and the backup, and correspondents notice nothing.
 
+use std::collections::BTreeSet;
+
 use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_core::{Error, Folder, RecoveryPhrase, Session};
@@ -149,4 +151,85 @@ async fn a_backup_that_does_not_follow_what_the_relay_has_is_begun_anew() {
     let gp = replaced(&place, &phrase).await;
     gp.sync().await.unwrap();
     assert_eq!(inbox(&gp), ["Avant", "Après"]);
+}
+
+/// What is damaged at the relay is counted, and holds up neither the rest of the backup nor what comes in.
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_parts_of_the_backup_hold_up_nothing_else() {
+    let place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    let (gp, phrase) = enrolled_with_backup(&place).await;
+    let blobs = || {
+        let files = std::fs::read_dir(place.folder.path().join("relay/blobs")).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        paths.filter(|path| path.extension().is_none()).collect::<BTreeSet<_>>()
+    };
+    let mut damaged = BTreeSet::new();
+    for subject in ["Abîmée", "Entière"] {
+        nurse.send(&draft(&[GP], subject)).unwrap();
+        nurse.sync().await.unwrap();
+        gp.sync().await.unwrap();
+        if damaged.is_empty() {
+            damaged = blobs();
+        }
+    }
+    drop(gp);
+    for path in &damaged {
+        let mut bytes = std::fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    }
+    let gp = replaced(&place, &phrase).await;
+    nurse.send(&draft(&[GP], "Nouvelle")).unwrap();
+    nurse.sync().await.unwrap();
+    let report = gp.sync().await.unwrap();
+    assert_eq!(usize::try_from(report.damaged).unwrap(), damaged.len());
+    assert_eq!(report.restored, 1);
+    let mut came = inbox(&gp);
+    came.sort();
+    assert_eq!(came, ["Entière", "Nouvelle"]);
+}
+
+/// A relay without room for the backup is told to the person, and the phone goes on with all else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_without_room_ends_no_watch() {
+    let place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    let (gp, _) = enrolled_with_backup(&place).await;
+    nurse.send(&draft(&[GP], "Un")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    sqlcipher::link();
+    let database = rusqlite::Connection::open(place.folder.path().join("relay/relay.db")).unwrap();
+    database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+    database
+        .execute("UPDATE archive_part SET size_bytes = 2147483648", [])
+        .unwrap();
+    let arrived = tokio::sync::Notify::new();
+    let watching = gp.watch(|report| {
+        if report.received > 0 {
+            arrived.notify_one();
+        }
+    });
+    let told = async {
+        for subject in ["Deux", "Trois"] {
+            nurse.send(&draft(&[GP], subject)).unwrap();
+            nurse.sync().await.unwrap();
+            arrived.notified().await;
+            while !gp.backup().unwrap().unwrap().is_full {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::select! {
+        ended = watching => panic!("the watch ended: {ended:?}"),
+        () = told => {}
+    }
+    assert_eq!(inbox(&gp).len(), 3);
+    assert_eq!(
+        place.line.count("/v1/archives"),
+        3,
+        "the list, two parts, and one that had no room"
+    );
 }

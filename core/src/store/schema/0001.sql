@@ -52,7 +52,8 @@ CREATE TABLE batch_seen (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE message (
-    rowid         INTEGER PRIMARY KEY,
+    -- the number by which a person, and a list that was read before, names it: never another's, even after it is deleted
+    rowid         INTEGER PRIMARY KEY AUTOINCREMENT,
     id            BLOB NOT NULL,
     sender        TEXT NOT NULL,
     direction     INTEGER NOT NULL,         -- 0 received, 1 sent, 2 draft

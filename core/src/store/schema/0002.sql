@@ -25,7 +25,8 @@ CREATE TABLE backup (
     archive    BLOB NOT NULL,
     next_part  INTEGER NOT NULL DEFAULT 0,
     begun_at   INTEGER NOT NULL,           -- by the relay's clock: after a month it is written anew
-    written_at INTEGER NOT NULL DEFAULT 0  -- when the relay last had all of it
+    written_at INTEGER NOT NULL DEFAULT 0, -- when the relay last had all of it
+    full_at    INTEGER NOT NULL DEFAULT 0  -- when the relay had no room for the next part; 0 when it has
 ) STRICT;
 
 -- A sealed part until the relay has it.
