@@ -16,6 +16,8 @@ use protocol::sign::{Purpose, SigningKey};
 use protocol::statement::StatedRecipient;
 use protocol::{Address, DeviceId, MessageId, Timestamp};
 use reqwest::{Client, Response};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::line::client;
 use crate::place::{Place, address};
@@ -175,6 +177,20 @@ impl Stranger {
     /// Posts these bytes to `path`.
     pub async fn post(&self, path: &str, body: Vec<u8>) -> Response {
         post(&self.client, &self.url, path, body, &self.token).await
+    }
+
+    /// Announces a body of so many bytes for `path` and sends none: the status with which the relay answers by then.
+    pub async fn announce(&self, path: &str, bytes: usize) -> u16 {
+        let host = self.url.trim_start_matches("http://");
+        let mut socket = TcpStream::connect(host).await.unwrap();
+        let (token, binary) = (&self.token, api::BINARY);
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\ncontent-type: {binary}\r\ncontent-length: {bytes}\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut status = [0; "HTTP/1.1 413".len()];
+        socket.read_exact(&mut status).await.unwrap();
+        std::str::from_utf8(&status[9..]).unwrap().parse().unwrap()
     }
 
     /// The entries after `cursor`.
