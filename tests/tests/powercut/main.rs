@@ -74,9 +74,13 @@ async fn the_relay_answers_an_acceptance_once_it_is_on_the_disk() {
         answers("/v1/deposits"),
         answers("/v1/acknowledgements"),
     );
-    assert_eq!((enrolments.len(), deposits.len()), (2, 2));
+    assert_eq!(enrolments.len(), 2);
+    // Under a new token the phone offers its last deposit again, to see whether the relay still has it: nothing is written then.
+    let [small, _again, large] = deposits.as_slice() else {
+        panic!("{deposits:?}")
+    };
     assert!(notes.len() >= 2, "{notes:?}");
-    for answer in enrolments.iter().chain(&deposits) {
+    for answer in enrolments.iter().chain([small, large]) {
         assert!(answer.synced.contains(&log), "{answer:?}");
     }
     let kept = notes.iter().filter(|answer| answer.synced.contains(&log)).count();
@@ -85,21 +89,15 @@ async fn the_relay_answers_an_acceptance_once_it_is_on_the_disk() {
     // The small payload is in its row; the large one is written beside, synced, renamed, and its name synced.
     let blobs = outside.home("relay/blobs");
     let is_blob = |path: &&PathBuf| path.starts_with(&blobs);
-    assert_eq!(
-        deposits[0].synced.iter().filter(is_blob).count(),
-        0,
-        "{:?}",
-        deposits[0]
-    );
-    assert_eq!(deposits[1].named.iter().filter(is_blob).count(), 1, "{:?}", deposits[1]);
-    assert!(deposits[1].synced.contains(&blobs), "{:?}", deposits[1]);
+    assert_eq!(small.synced.iter().filter(is_blob).count(), 0, "{small:?}");
+    assert_eq!(large.named.iter().filter(is_blob).count(), 1, "{large:?}");
+    assert!(large.synced.contains(&blobs), "{large:?}");
     assert!(
-        deposits[1]
+        large
             .synced
             .iter()
             .any(|path| path.starts_with(&blobs) && path.extension().is_some_and(|ending| ending == "part")),
-        "{:?}",
-        deposits[1]
+        "{large:?}"
     );
 }
 
