@@ -11,7 +11,7 @@ use crate::folder;
 use crate::relay::RelayError;
 use crate::storage::connection;
 use crate::storage::directory::{self, Imported, Person};
-use crate::storage::{StorageError, activation};
+use crate::storage::{StorageError, accounts, activation};
 
 const DATABASE: &str = "relay.db";
 /// Longest field of a directory file, in bytes.
@@ -89,14 +89,31 @@ pub fn import_csv(data: &Path, mut reader: impl Read) -> Result<ImportReport, Re
 ///
 /// [`RelayError::NoEntry`] when the directory has no such address, others when the data folder cannot be used.
 pub fn make_activation_code(data: &Path, address: &Address) -> Result<String, RelayError> {
+    make_code(data, address, false)
+}
+
+/// Draws a code that activates an enrolled address anew, without the recovery phrase. Nothing changes until it is used: then
+/// the identity before it is dead, and its devices are refused. One drawn before is void.
+///
+/// # Errors
+///
+/// [`RelayError::NotEnrolled`] when nobody is enrolled under this address; others as [`make_activation_code`].
+pub fn reissue(data: &Path, address: &Address) -> Result<String, RelayError> {
+    make_code(data, address, true)
+}
+
+fn make_code(data: &Path, address: &Address, reissues: bool) -> Result<String, RelayError> {
     let mut connection = open(data)?;
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(StorageError::from)?;
-    let code = match activation::make(&transaction, address, Timestamp::now()) {
+    let code = match activation::make(&transaction, address, reissues, Timestamp::now()) {
         Err(StorageError::Refused(Code::NotFound, _)) => return Err(RelayError::NoEntry),
         other => other?,
     };
+    if reissues && accounts::find_id(&transaction, address)?.is_none() {
+        return Err(RelayError::NotEnrolled);
+    }
     transaction.commit().map_err(StorageError::from)?;
     Ok(code)
 }

@@ -234,6 +234,9 @@ pub enum RelayError {
     /// There is no such entry in the directory.
     #[error("no such address in the directory: import it first")]
     NoEntry,
+    /// Nobody is enrolled under this address, so that there is nothing to activate anew.
+    #[error("nobody is enrolled under this address: an activation code will do")]
+    NotEnrolled,
     /// The database cannot be used.
     #[error("{0}")]
     Storage(String),
@@ -253,6 +256,7 @@ impl RelayError {
             Self::Io(_) => "relay-io",
             Self::Listen(_) => "relay-listen",
             Self::NoEntry => "relay-no-entry",
+            Self::NotEnrolled => "relay-not-enrolled",
             Self::Storage(_) => "relay-storage",
             Self::Tls(_) => "relay-tls",
         }

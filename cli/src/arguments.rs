@@ -60,6 +60,7 @@ pub(crate) enum Command {
     #[command(about = say("Operate a relay's directory", "Gérer l'annuaire d'un relais"), after_help = examples(&[
         "pli admin import directory.csv --data relay",
         "pli admin code jean.martin@medical28.apicrypt.org --data relay",
+        "pli admin reissue jean.martin@medical28.apicrypt.org --data relay",
     ]))]
     Admin(Admin),
     #[command(about = say("Enrol this phone for an address", "Inscrire ce téléphone pour une adresse"), after_help = examples(&[
@@ -177,6 +178,19 @@ pub(crate) enum AdminCommand {
         after_help = examples(&["pli admin code jean.martin@medical28.apicrypt.org --data relay"]))]
     Code {
         #[arg(value_name = "ADDRESS", help = say("The entry's address", "Adresse de la fiche"))]
+        address: Address,
+        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
+        data: PathBuf,
+    },
+    #[command(about = say(
+        "Print a code that activates an address anew, for somebody without phone and phrase",
+        "Afficher un code qui réactive une adresse, pour qui n'a plus ni téléphone ni phrase"
+    ), long_about = say(
+        "Print a code that activates an address anew, for somebody without phone and phrase. Once it is used, the phones of before are refused, and correspondents are warned and have to accept: make sure who asks.",
+        "Afficher un code qui réactive une adresse, pour qui n'a plus ni téléphone ni phrase. Une fois utilisé, les téléphones d'avant sont refusés, et les correspondants sont avertis et doivent accepter : assurez-vous de qui le demande."
+    ), after_help = examples(&["pli admin reissue jean.martin@medical28.apicrypt.org --data relay"]))]
+    Reissue {
+        #[arg(value_name = "ADDRESS", help = say("The address that is enrolled", "Adresse déjà inscrite"))]
         address: Address,
         #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
         data: PathBuf,

@@ -296,6 +296,11 @@ fn relay_message(error: &backend::RelayError) -> String {
             "L'annuaire ne contient pas cette adresse. Importez-la d'abord : `pli admin import`.",
         )
         .to_owned(),
+        RelayError::NotEnrolled => say(
+            "Nobody is enrolled under this address: give a first code, `pli admin code`.",
+            "Personne n'est inscrit sous cette adresse : donnez un premier code, `pli admin code`.",
+        )
+        .to_owned(),
         RelayError::Storage(error) => tell!(
             "The relay's database cannot be used: {error}. Nothing was changed.",
             "La base du relais est inutilisable : {error}. Rien n'a été modifié."

@@ -115,13 +115,21 @@ pub(crate) fn admin(command: AdminCommand, screen: Screen) -> Result<(), Failure
         }
         AdminCommand::Code { address, data } => {
             let code = admin::make_activation_code(&data, &address)?;
-            let code = ActivationCode {
-                address: address.to_string(),
-                code,
-            };
-            screen.answer(&code, |code| code.code.clone())
+            answer_code(screen, &address, code)
+        }
+        AdminCommand::Reissue { address, data } => {
+            let code = admin::reissue(&data, &address)?;
+            answer_code(screen, &address, code)
         }
     }
+}
+
+fn answer_code(screen: Screen, address: &Address, code: String) -> Result<(), Failure> {
+    let code = ActivationCode {
+        address: address.to_string(),
+        code,
+    };
+    screen.answer(&code, |code| code.code.clone())
 }
 
 fn told(imported: &Imported) -> String {

@@ -100,6 +100,11 @@ impl Place {
         admin::make_activation_code(&self.folder.path().join("relay"), &self::address(address)).unwrap()
     }
 
+    /// A code by which the operator activates the address anew.
+    pub fn reissue(&self, address: &str) -> String {
+        admin::reissue(&self.folder.path().join("relay"), &self::address(address)).unwrap()
+    }
+
     /// Where the phone of `address` keeps its things.
     pub fn home(&self, address: &str) -> PathBuf {
         self.folder.path().join(address)

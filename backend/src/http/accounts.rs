@@ -61,7 +61,7 @@ pub(super) async fn enrol(
             if let Some(succession) = verified.enrolment.succession.clone() {
                 let removed = accounts::succeed(connection, effects, &verified, succession, now)?;
                 doors.tokens().end(&removed);
-                return Ok(EnrolmentEnd::Enrolled);
+                return Ok(EnrolmentEnd::Enrolled { removed });
             }
             // Here, where one request comes after the other: many wrong codes at once are no more tries.
             let (tries, guesses) = (&doors.doors().activation, &doors.doors().guesses);
@@ -71,17 +71,20 @@ pub(super) async fn enrol(
             if !is_open && !accounts::is_repeated(connection, verified.account.address(), &verified.digest)? {
                 return refuse(Code::Throttled, "too many wrong activation codes");
             }
-            let end = accounts::enrol(connection, &verified, now)?;
-            if matches!(end, EnrolmentEnd::WrongCode) {
-                tries.take(&here, 1);
-                guesses.take(everywhere, 1);
+            let end = accounts::enrol(connection, effects, &verified, now)?;
+            match &end {
+                EnrolmentEnd::Enrolled { removed } => doors.tokens().end(removed),
+                EnrolmentEnd::WrongCode => {
+                    tries.take(&here, 1);
+                    guesses.take(everywhere, 1);
+                }
             }
             Ok(end)
         })
         .await?;
     crash_point!("enrolment-unanswered");
     match end {
-        EnrolmentEnd::Enrolled => {
+        EnrolmentEnd::Enrolled { .. } => {
             tracing::info!("an account enrolled");
             Ok(axum::Json(Enrolled { device }))
         }

@@ -29,8 +29,11 @@ pub(crate) struct VerifiedEnrolment {
 
 /// How an enrolment ended that was not refused otherwise.
 pub(crate) enum EnrolmentEnd {
-    /// It is stored, now or by the same request before.
-    Enrolled,
+    /// It is stored, now or by the same request before. The tokens of the devices that are no more are to end.
+    Enrolled {
+        /// Those that an identity before it had.
+        removed: Vec<DeviceId>,
+    },
     /// The code is worth nothing: this counts as a try.
     WrongCode,
 }
@@ -43,27 +46,38 @@ pub(crate) fn is_repeated(connection: &Connection, address: &Address, digest: &D
     Ok(exists)
 }
 
-/// Stores identity, device list, device and first batch, and uses up the activation code.
+/// Stores identity, device list, device and first batch, and uses up the activation code. A code that reissues puts them in
+/// the place of the identity that is there.
 pub(crate) fn enrol(
     connection: &Connection,
+    effects: &mut Effects,
     verified: &VerifiedEnrolment,
     now: Timestamp,
 ) -> Result<EnrolmentEnd, StorageError> {
     let (enrolment, address) = (&verified.enrolment, verified.account.address());
     if is_repeated(connection, address, &verified.digest)? {
-        return Ok(EnrolmentEnd::Enrolled);
+        return Ok(EnrolmentEnd::Enrolled { removed: Vec::new() });
     }
     let worth = activation::weigh(connection, address, &enrolment.code, now)?;
     if matches!(worth, Worth::Nothing) {
         return Ok(EnrolmentEnd::WrongCode);
     }
     if let Some(account) = find(connection, address)? {
-        if account.identity != enrolment.identity || account.list != enrolment.list {
-            return refuse(Code::AlreadyEnrolled, "");
-        }
-        // The same phone again, with the code typed anew, or a new one: it is good once, too.
+        let is_same = account.identity == enrolment.identity && account.list == enrolment.list;
+        let removed = match worth {
+            // The same phone again, with the code typed anew, or a new one: it is good once, too.
+            _ if is_same => Vec::new(),
+            Worth::Good { reissues: true } => {
+                // None of them leads to the new identity: nobody follows it without asking.
+                connection
+                    .prepare_cached("DELETE FROM predecessor WHERE account = ?1")?
+                    .execute([account.id])?;
+                replace(connection, effects, account.id, verified, now)?
+            }
+            _ => return refuse(Code::AlreadyEnrolled, ""),
+        };
         activation::mark_used(connection, address)?;
-        return Ok(EnrolmentEnd::Enrolled);
+        return Ok(EnrolmentEnd::Enrolled { removed });
     }
     if matches!(worth, Worth::Used) {
         return refuse(Code::ActivationRefused, "the code was used");
@@ -82,7 +96,7 @@ pub(crate) fn enrol(
     let device = add_device(connection, account, &verified.device, now)?;
     prekeys::replace(connection, device, &enrolment.batch, &verified.root)?;
     activation::mark_used(connection, address)?;
-    Ok(EnrolmentEnd::Enrolled)
+    Ok(EnrolmentEnd::Enrolled { removed: Vec::new() })
 }
 
 /// Lets a new identity follow the present one, whose recovery key says so: its device takes the place of all the others.

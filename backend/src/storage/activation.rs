@@ -15,8 +15,14 @@ const GROUP: usize = 4;
 /// Life of a code, in days.
 const DAYS: i64 = 30;
 
-/// Draws a code for an address of the directory, in place of any before it.
-pub(crate) fn make(connection: &Connection, address: &Address, now: Timestamp) -> Result<String, StorageError> {
+/// Draws a code for an address of the directory, in place of any before it. One that `reissues` is for another identity
+/// than the one that is enrolled.
+pub(crate) fn make(
+    connection: &Connection,
+    address: &Address,
+    reissues: bool,
+    now: Timestamp,
+) -> Result<String, StorageError> {
     let known = connection
         .prepare_cached("SELECT 1 FROM directory_entry WHERE address = ?1")?
         .exists([address.as_str()])?;
@@ -30,15 +36,16 @@ pub(crate) fn make(connection: &Connection, address: &Address, now: Timestamp) -
     let hash = hash(&salt, &letters);
     connection
         .prepare_cached(
-            "INSERT INTO activation (address, salt, hash, expires_at, used) VALUES (?1, ?2, ?3, ?4, 0)
-             ON CONFLICT (address) DO UPDATE SET
-                 salt = excluded.salt, hash = excluded.hash, expires_at = excluded.expires_at, used = 0",
+            "INSERT INTO activation (address, salt, hash, expires_at, used, reissues) VALUES (?1, ?2, ?3, ?4, 0, ?5)
+             ON CONFLICT (address) DO UPDATE SET salt = excluded.salt, hash = excluded.hash,
+                 expires_at = excluded.expires_at, used = 0, reissues = excluded.reissues",
         )?
         .execute(params![
             address.as_str(),
             salt,
             hash.as_bytes(),
-            now.plus_days(DAYS).as_millis()
+            now.plus_days(DAYS).as_millis(),
+            reissues
         ])?;
     let groups: Vec<&str> = letters
         .as_bytes()
@@ -51,7 +58,10 @@ pub(crate) fn make(connection: &Connection, address: &Address, now: Timestamp) -
 /// What a code is worth.
 pub(crate) enum Worth {
     /// It is the address's and may be used.
-    Good,
+    Good {
+        /// Also in the place of an identity that is enrolled.
+        reissues: bool,
+    },
     /// It is the address's and was used.
     Used,
     /// It is not the address's, or expired.
@@ -66,20 +76,20 @@ pub(crate) fn weigh(
     now: Timestamp,
 ) -> Result<Worth, StorageError> {
     let stored = connection
-        .prepare_cached("SELECT salt, hash, expires_at, used FROM activation WHERE address = ?1")?
+        .prepare_cached("SELECT salt, hash, expires_at, used, reissues FROM activation WHERE address = ?1")?
         .query_row([address.as_str()], |row| {
             let salt: Vec<u8> = row.get(0)?;
             let hash: Vec<u8> = row.get(1)?;
-            Ok((salt, hash, row.get::<_, i64>(2)?, row.get::<_, bool>(3)?))
+            Ok((salt, hash, row.get::<_, i64>(2)?, row.get::<_, bool>(3)?, row.get(4)?))
         })
         .optional()?;
-    let Some((salt, stored_hash, expires_at, used)) = stored else {
+    let Some((salt, stored_hash, expires_at, used, reissues)) = stored else {
         return Ok(Worth::Nothing);
     };
     let same: bool = hash(&salt, &as_drawn(code)).as_bytes().ct_eq(&stored_hash).into();
     Ok(match (same, used) {
         (true, true) => Worth::Used,
-        (true, false) if now.as_millis() <= expires_at => Worth::Good,
+        (true, false) if now.as_millis() <= expires_at => Worth::Good { reissues },
         (true | false, false) | (false, true) => Worth::Nothing,
     })
 }

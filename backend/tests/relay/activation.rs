@@ -1,10 +1,12 @@
 //! Activation codes and enrolment: who gets in with what, how often one may try, and what a lost reply leaves.
 
-use protocol::Code;
+use backend::{RelayError, admin};
 use protocol::api::{ChallengeAnswer, ChallengeRequest, path};
+use protocol::sequence::Cursor;
+use protocol::{Code, Timestamp};
 use reqwest::StatusCode;
 
-use super::support::{IDA, LEA, PAUL, Phone, TestRelay, problem_of};
+use super::support::{IDA, LEA, PAUL, Phone, TestRelay, ZOE, mail_of, problem_of};
 
 #[tokio::test]
 async fn wrong_used_void_and_expired_codes_are_refused() {
@@ -219,4 +221,40 @@ async fn who_cannot_sign_for_a_device_uses_up_none_of_its_tokens() {
     }
     let one_more = relay.answer_challenge(&challenge().await, &lea.key).await;
     assert_eq!(problem_of(one_more).await, Code::Throttled);
+}
+
+#[tokio::test]
+async fn a_code_that_reissues_ends_the_identity_before_it_once() {
+    let relay = TestRelay::start().await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let paul = relay.take_over(&paul, 1).await;
+    relay.send(&lea, &[PAUL], b"un").await;
+    let mut stream = relay.stream(&paul, Cursor::START).await.unwrap();
+    stream.page().await;
+    let code = admin::reissue(relay.data.path(), &PAUL.parse().unwrap()).unwrap();
+    let of_nobody = admin::reissue(relay.data.path(), &ZOE.parse().unwrap());
+    assert!(matches!(of_nobody, Err(RelayError::NotEnrolled)));
+    relay.page(&paul, Cursor::START).await;
+    let mut next = Phone::make_with(PAUL, 4, 2, Timestamp::now().plus_days(30));
+    assert_eq!(relay.send_enrolment(&next, &code).await.status(), StatusCode::OK);
+    // The same again after a lost answer; and another one is too late.
+    assert_eq!(relay.send_enrolment(&next, &code).await.status(), StatusCode::OK);
+    let other = Phone::make_with(PAUL, 4, 3, Timestamp::now().plus_days(30));
+    let late = relay.send_enrolment(&other, &code).await;
+    assert_eq!(problem_of(late).await, Code::AlreadyEnrolled);
+    assert_eq!(stream.end().await.1, "device-unknown");
+    assert_eq!(
+        problem_of(relay.poll(&paul, Cursor::START, 0).await).await,
+        Code::TokenRefused
+    );
+    assert_eq!(
+        problem_of(relay.challenge(paul.device).await).await,
+        Code::DeviceUnknown
+    );
+    next.token = relay.token(&next).await;
+    let entries = relay.page(&next, Cursor::START).await;
+    assert_eq!(mail_of(&entries[0]).wrap.device, paul.device, "to be asked for again");
+    let told = relay.identity(PAUL).await;
+    assert_eq!(told.identity, next.identity);
+    assert!(told.predecessors.is_empty(), "nobody follows it unasked");
 }

@@ -7,6 +7,7 @@ const COMMANDS: &[&str] = &[
     "admin",
     "admin code",
     "admin import",
+    "admin reissue",
     "demo",
     "device",
     "device accept",

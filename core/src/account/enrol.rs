@@ -5,9 +5,9 @@ use bip39::{Language, Mnemonic};
 use protocol::api::Enrolment;
 use protocol::archive::ArchiveKey;
 use protocol::cbor;
-use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed};
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, VerifiedAccount};
 use protocol::sign::{Seed, SigningKey};
-use protocol::{Address, Digest, Timestamp, limits};
+use protocol::{Address, Code, Digest, Timestamp, limits};
 use rusqlite::{Connection, Transaction, params};
 use zeroize::Zeroizing;
 
@@ -109,6 +109,7 @@ impl Session {
             Err(error) => return Err(error),
         }
         let server = self.relay.server().await?.name;
+        let present = self.present(address).await?;
         let now = self.relay.clock.now();
         let (request, phrase) = self.write(|tx| {
             // One that was to take an account over asks for something else.
@@ -125,6 +126,15 @@ impl Session {
                 prepare(tx, address, &server, now, &phrase, None)?;
                 phrase
             };
+            let made = Row::load(tx)?
+                .ok_or(StoreError::Corrupt)?
+                .account()?
+                .verified
+                .fingerprint();
+            // Once it is this one, the relay took an earlier attempt.
+            if present.last() != Some(&made) {
+                remember_former(tx, &present)?;
+            }
             Ok((request(tx, code)?, phrase))
         })?;
         crash_point!("enrolment-stored");
@@ -132,6 +142,26 @@ impl Session {
         crash_point!("enrolment-accepted");
         self.write(|tx| confirm(tx, now))?;
         Ok(phrase)
+    }
+
+    /// The identity that the relay has for this address, after those that it follows; none where nobody is enrolled.
+    ///
+    /// With a code by which the operator activates the address anew, mail that was sealed for them is this phone's. That they
+    /// were the same person's is the operator's word, as the code is.
+    async fn present(&self, address: &Address) -> Result<Vec<Digest>, Error> {
+        let answer = match self.relay.identity(address).await {
+            Err(Error::Relay(Code::NotFound)) => return Ok(Vec::new()),
+            answer => answer?,
+        };
+        let verified = answer.accounts.first().and_then(|present| {
+            let account = VerifiedAccount::verify(&present.identity, &present.list).ok()?;
+            let mut line = account.line(&present.predecessors);
+            line.insert(0, account);
+            Some(line)
+        });
+        let line = verified.unwrap_or_default();
+        let own = line.iter().rev().filter(|account| account.address() == address);
+        Ok(own.map(VerifiedAccount::fingerprint).collect())
     }
 
     /// The recovery phrase, as long as it was not shown.
@@ -163,6 +193,18 @@ impl Session {
 /// The relay has confirmed the account.
 pub(super) fn confirm(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
     tx.execute("UPDATE account SET enrolled_at = ?1 WHERE id = 1", [Column(&now)])?;
+    Ok(())
+}
+
+/// Keeps what the account's earlier identities were, the oldest first.
+pub(super) fn remember_former(tx: &Transaction<'_>, former: &[Digest]) -> Result<(), Error> {
+    tx.execute("DELETE FROM former_identity", [])?;
+    for (place, fingerprint) in (0_u32..).zip(former) {
+        tx.execute(
+            "INSERT INTO former_identity (place, fingerprint) VALUES (?1, ?2)",
+            params![place, Column(fingerprint)],
+        )?;
+    }
     Ok(())
 }
 

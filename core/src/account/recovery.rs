@@ -5,7 +5,7 @@ use protocol::cbor;
 use protocol::identity::{Signed, Succession, VerifiedAccount};
 use protocol::sign::SigningKey;
 use protocol::{Address, Code, Digest};
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Transaction};
 
 use super::enrol::{self, RecoveryPhrase};
 use super::{Account, Row, prekeys, put_back};
@@ -127,7 +127,9 @@ fn succeed(
 /// Whether the pending attempt was signed to follow this identity.
 fn follows_it(connection: &Connection, fingerprint: &Digest) -> Result<bool, Error> {
     let last: Option<Column<Digest>> = connection
-        .prepare_cached("SELECT fingerprint FROM former_identity ORDER BY place DESC LIMIT 1")?
+        .prepare_cached(
+            "SELECT fingerprint FROM former_identity, account WHERE succession <> x'' ORDER BY place DESC LIMIT 1",
+        )?
         .query_map([], |row| row.get(0))?
         .next()
         .transpose()?;
@@ -136,13 +138,7 @@ fn follows_it(connection: &Connection, fingerprint: &Digest) -> Result<bool, Err
 
 /// Keeps what the earlier identities were, and the key with which their backup opens.
 fn remember(tx: &Transaction<'_>, former: &[Digest], phrase: &RecoveryPhrase) -> Result<(), Error> {
-    tx.execute("DELETE FROM former_identity", [])?;
-    for (place, fingerprint) in (0_u32..).zip(former) {
-        tx.execute(
-            "INSERT INTO former_identity (place, fingerprint) VALUES (?1, ?2)",
-            params![place, Column(fingerprint)],
-        )?;
-    }
+    enrol::remember_former(tx, former)?;
     tx.execute(
         "INSERT OR REPLACE INTO restoration (id, key) VALUES (1, ?1)",
         [Column(&phrase.backup_key()?)],

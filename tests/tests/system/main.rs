@@ -20,6 +20,7 @@ mod lists;
 mod mail;
 mod outbox;
 mod recovery;
+mod reissue;
 mod remains;
 mod rewraps;
 mod rollback;
