@@ -81,6 +81,10 @@ pub const CHALLENGE_SECONDS: i64 = 60;
 /// How long the relay keeps mail and repeats its first answer to a deposit, in days.
 pub const MAIL_DAYS: i64 = 90;
 
+/// How far the number of a batch may be beyond that of the device's batch before it. A phone counts them one by one; a number
+/// at the end of all would leave its device no next one.
+pub const BATCH_JUMP: u64 = 1_000;
+
 /// After how long the sender is told that nobody has retrieved a mail, in days.
 pub const WAITING_DAYS: i64 = 3;
 

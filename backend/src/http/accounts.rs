@@ -1,8 +1,6 @@
 //! Enrolment, and how a device proves itself for a token.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use data_encoding::BASE64;
 use protocol::api::{
@@ -15,15 +13,14 @@ use protocol::{Address, Code, Digest, FormatError, Timestamp};
 
 use super::App;
 use super::extract::{Binary, BinaryAnswer, Caller, Enrolling, InPath, Json, Knocking, LookingUp, Stranger};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, admit};
 use crate::crash::crash_point;
-use crate::limits::network;
 use crate::storage::accounts::{self, EnrolmentEnd, VerifiedEnrolment};
 use crate::storage::sequence::Place;
 use crate::storage::{prekeys, refuse, suspensions};
 
-/// How old the note may be of when a device last proved itself, in milliseconds: a day.
-const SEEN_MS: i64 = 24 * 60 * 60 * 1000;
+/// How old the note may be of when a device last proved itself, in days.
+const SEEN_DAYS: i64 = 1;
 
 /// `GET /v1/server`.
 pub(super) async fn server(State(app): State<App>) -> axum::Json<ServerInfo> {
@@ -37,8 +34,7 @@ pub(super) async fn server(State(app): State<App>) -> axum::Json<ServerInfo> {
 /// `POST /v1/enrolments`.
 pub(super) async fn enrol(
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    _: Stranger<Enrolling>,
+    Stranger { network, .. }: Stranger<Enrolling>,
     Binary { value, digest, .. }: Binary<Enrolment>,
 ) -> Result<axum::Json<Enrolled>, Refusal> {
     let now = Timestamp::now();
@@ -66,7 +62,7 @@ pub(super) async fn enrol(
             // Here, where one request comes after the other: many wrong codes at once are no more tries.
             let (tries, guesses) = (&doors.doors().activation, &doors.doors().guesses);
             let everywhere = verified.account.address().as_str().as_bytes();
-            let here = [&network(peer.ip())[..], everywhere].concat();
+            let here = [&network[..], everywhere].concat();
             let is_open = tries.is_open(&here) && guesses.is_open(everywhere);
             if !is_open && !accounts::is_repeated(connection, verified.account.address(), &verified.digest)? {
                 return refuse(Code::Throttled, "too many wrong activation codes");
@@ -124,9 +120,7 @@ pub(super) async fn publish_list(
     Caller(caller): Caller,
     Binary { value: upload, .. }: Binary<ListUpload>,
 ) -> Result<StatusCode, Refusal> {
-    if !app.doors().uploads.take(caller.device.as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    admit(&app.doors().uploads, caller.device.as_bytes(), 1)?;
     let doors = app.clone();
     let now = Timestamp::now();
     app.storage()
@@ -143,8 +137,7 @@ pub(super) async fn publish_list(
 /// `POST /v1/challenges`.
 pub(super) async fn challenge(
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    _: Stranger<Knocking>,
+    Stranger { network, .. }: Stranger<Knocking>,
     Json(request): Json<ChallengeRequest>,
 ) -> Result<axum::Json<ChallengeAnswer>, Refusal> {
     let device = request.device;
@@ -154,10 +147,8 @@ pub(super) async fn challenge(
         .await?;
     // Before the limit: devices that nobody knows must not use up its keys.
     known.ok_or_else(|| Refusal::new(Code::DeviceUnknown, ""))?.present()?;
-    let key = [&network(peer.ip())[..], device.as_bytes()].concat();
-    if !app.doors().challenges.take(&key, 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    let key = [&network[..], device.as_bytes()].concat();
+    admit(&app.doors().challenges, &key, 1)?;
     let challenge = app
         .tokens()
         .challenge(app.name(), device, Timestamp::now())
@@ -195,7 +186,7 @@ pub(super) async fn token(
         .key
         .verify(Purpose::Challenge, &challenge, &signature)
         .map_err(|_| refused())?;
-    if now.millis_since(stored.seen_at) >= SEEN_MS {
+    if stored.seen_at.plus_days(SEEN_DAYS) <= now {
         let place = Place {
             device: stored.id,
             account: stored.account,
@@ -205,9 +196,7 @@ pub(super) async fn token(
             .await?;
     }
     // Only now: who cannot sign for a device does not use up its tries.
-    if !app.doors().tokens.take(device.as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    admit(&app.doors().tokens, device.as_bytes(), 1)?;
     let (token, expires_at) = app
         .tokens()
         .give(device, &stored, now, app.tuning().token_seconds)

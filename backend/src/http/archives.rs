@@ -9,15 +9,14 @@ use protocol::{ArchiveId, Code, Digest, Timestamp, limits};
 
 use super::App;
 use super::extract::{Caller, InPath, Sealed};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, admit};
 use crate::crash::crash_point;
 use crate::storage::StorageError;
 use crate::storage::archives::{self, Part};
-use crate::tokens::Bearer;
 
 /// `GET /v1/archives`.
 pub(super) async fn list(State(app): State<App>, Caller(caller): Caller) -> Result<axum::Json<Archives>, Refusal> {
-    throttle(&app, &caller)?;
+    admit(&app.doors().archives, caller.device.as_bytes(), 1)?;
     let place = caller.place;
     let list = app
         .storage()
@@ -33,7 +32,7 @@ pub(super) async fn put(
     InPath((archive, number)): InPath<(ArchiveId, u64)>,
     Sealed { bytes, .. }: Sealed<{ limits::ARCHIVE_PART_BYTES }>,
 ) -> Result<StatusCode, Refusal> {
-    throttle(&app, &caller)?;
+    admit(&app.doors().archives, caller.device.as_bytes(), 1)?;
     if bytes.is_empty() {
         return Err(Refusal::new(Code::Malformed, "an empty part"));
     }
@@ -71,7 +70,7 @@ pub(super) async fn part(
     Caller(caller): Caller,
     InPath((archive, number)): InPath<(ArchiveId, u64)>,
 ) -> Result<([(&'static str, &'static str); 1], Vec<u8>), Refusal> {
-    throttle(&app, &caller)?;
+    admit(&app.doors().archives, caller.device.as_bytes(), 1)?;
     let (place, blobs) = (caller.place, Arc::clone(app.blobs()));
     let bytes = app
         .storage()
@@ -90,7 +89,7 @@ pub(super) async fn remove(
     Caller(caller): Caller,
     InPath(archive): InPath<ArchiveId>,
 ) -> Result<StatusCode, Refusal> {
-    throttle(&app, &caller)?;
+    admit(&app.doors().archives, caller.device.as_bytes(), 1)?;
     let place = caller.place;
     app.storage()
         .write_as(place, move |connection, effects| {
@@ -98,12 +97,4 @@ pub(super) async fn remove(
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn throttle(app: &App, caller: &Bearer) -> Result<(), Refusal> {
-    if app.doors().archives.take(caller.device.as_bytes(), 1) {
-        Ok(())
-    } else {
-        Err(Refusal::new(Code::Throttled, ""))
-    }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::App;
 use super::extract::{Asked, Caller};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, admit};
 use crate::storage::directory;
 
 /// Longest name or town that is searched for, in bytes.
@@ -29,7 +29,7 @@ pub(super) async fn entry(
     Caller(caller): Caller,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<axum::Json<DirectoryEntry>, Refusal> {
-    throttle(&app, &caller)?;
+    admit(&app.doors().directory, caller.device.as_bytes(), 1)?;
     let address: Address = path
         .ok()
         .and_then(|Path(text)| text.parse().ok())
@@ -47,7 +47,7 @@ pub(super) async fn search(
     Caller(caller): Caller,
     Asked(search): Asked<Search>,
 ) -> Result<axum::Json<DirectoryEntries>, Refusal> {
-    throttle(&app, &caller)?;
+    admit(&app.doors().directory, caller.device.as_bytes(), 1)?;
     if search.q.len() > QUERY_BYTES || search.town.len() > QUERY_BYTES {
         return Err(Refusal::new(
             Code::TooLarge,
@@ -62,12 +62,4 @@ pub(super) async fn search(
         })
         .await?;
     Ok(axum::Json(DirectoryEntries { entries }))
-}
-
-fn throttle(app: &App, caller: &crate::tokens::Bearer) -> Result<(), Refusal> {
-    if app.doors().directory.take(caller.device.as_bytes(), 1) {
-        Ok(())
-    } else {
-        Err(Refusal::new(Code::Throttled, ""))
-    }
 }

@@ -16,7 +16,7 @@ use protocol::{Code, DeviceId, Digest, Timestamp, api, limits};
 use serde::de::DeserializeOwned;
 
 use super::App;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, admit};
 use crate::bodies::HeldBody;
 use crate::limits::{Buckets, Doors, network};
 use crate::tokens::Bearer;
@@ -88,9 +88,7 @@ impl<D: Door> FromRequestParts<App> for Stranger<D> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let network = peer.map_or([0; 8], |ConnectInfo(peer)| network(peer.ip()));
-        if !D::buckets(app.doors()).take(&network, 1) {
-            return Err(Refusal::new(Code::Throttled, ""));
-        }
+        admit(D::buckets(app.doors()), &network, 1)?;
         parts.extensions.insert(Sender::Stranger(network));
         Ok(Self {
             network,

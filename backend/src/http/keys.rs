@@ -11,7 +11,7 @@ use protocol::{Address, Code, DeviceId, Timestamp, limits};
 
 use super::App;
 use super::extract::{Binary, BinaryAnswer, Caller, InPath, Json};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, admit};
 use crate::storage::{StorageError, accounts, prekeys, removals};
 
 /// `POST /v1/keys`.
@@ -25,13 +25,8 @@ pub(super) async fn hand_out(
     if count == 0 || count > limits::RECIPIENTS.saturating_add(1) || distinct.len() != count {
         return Err(Refusal::new(Code::Malformed, "no account, too many, or one twice"));
     }
-    if !app
-        .doors()
-        .keys
-        .take(caller.device.as_bytes(), u32::try_from(count).unwrap_or(u32::MAX))
-    {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    let weight = u32::try_from(count).unwrap_or(u32::MAX);
+    admit(&app.doors().keys, caller.device.as_bytes(), weight)?;
     let (wish, own, now) = (request.prekeys, caller.device, Timestamp::now());
     let one_time = matches!(wish, PrekeyWish::OneTime);
     let answer = move |connection: &_| {
@@ -59,9 +54,7 @@ pub(super) async fn removal(
     Caller(caller): Caller,
     InPath(device): InPath<DeviceId>,
 ) -> Result<BinaryAnswer<Removal>, Refusal> {
-    if !app.doors().keys.take(caller.device.as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    admit(&app.doors().keys, caller.device.as_bytes(), 1)?;
     let removal = app
         .storage()
         .read_as(caller.place, move |connection| removals::find(connection, &device))
@@ -86,9 +79,7 @@ pub(super) async fn upload(
     Caller(caller): Caller,
     Binary { value, .. }: Binary<BatchUpload>,
 ) -> Result<axum::Json<PrekeyStock>, Refusal> {
-    if !app.doors().uploads.take(caller.device.as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    admit(&app.doors().uploads, caller.device.as_bytes(), 1)?;
     let now = Timestamp::now();
     let address = caller.address.clone();
     let account = app

@@ -10,7 +10,7 @@ use protocol::{Code, Digest, Timestamp, limits};
 
 use super::App;
 use super::extract::{Binary, Caller, Json};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, admit};
 use crate::blobs::IN_ROW_BYTES;
 use crate::crash::crash_point;
 use crate::storage::StorageError;
@@ -35,9 +35,7 @@ pub(super) async fn deposit(
     if let Some(answer) = repeated {
         return Ok(axum::Json(answer));
     }
-    if !app.doors().deposits.take(caller.device.as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    admit(&app.doors().deposits, caller.device.as_bytes(), 1)?;
     let arrival = arrive(&app, &caller, parsed, deposit).await?;
     let answer = app
         .storage()
@@ -54,10 +52,8 @@ pub(super) async fn rewrap(
     Binary { value: deposit, .. }: Binary<Deposit>,
 ) -> Result<StatusCode, Refusal> {
     let parsed = Header::parse(&deposit.header)?;
-    let (deposits, rewraps) = (&app.doors().deposits, &app.doors().rewraps);
-    if !deposits.take(caller.device.as_bytes(), 1) || !rewraps.take(caller.address.as_str().as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    admit(&app.doors().deposits, caller.device.as_bytes(), 1)?;
+    admit(&app.doors().rewraps, caller.address.as_str().as_bytes(), 1)?;
     let arrival = arrive(&app, &caller, parsed, deposit).await?;
     app.storage()
         .write(move |connection, effects| deposits::rewrap(connection, effects, arrival, Timestamp::now()))
@@ -73,9 +69,7 @@ pub(super) async fn withdraw(
     Json(request): Json<Withdrawal>,
 ) -> Result<axum::Json<WithdrawalAnswer>, Refusal> {
     // One leaves a row behind, as a deposit does.
-    if !app.doors().deposits.take(caller.device.as_bytes(), 1) {
-        return Err(Refusal::new(Code::Throttled, ""));
-    }
+    admit(&app.doors().deposits, caller.device.as_bytes(), 1)?;
     let place = caller.place;
     let answer = app
         .storage()

@@ -7,6 +7,7 @@ use protocol::cbor::FormatError;
 use protocol::problem::MEDIA_TYPE;
 use protocol::{Code, Problem};
 
+use crate::limits::Buckets;
 use crate::storage::StorageError;
 
 /// A request that is not granted.
@@ -26,6 +27,15 @@ impl Refusal {
 
     pub(super) const fn code(&self) -> Code {
         self.0.code
+    }
+}
+
+/// Counts `count` of what `key` asks for against a limit.
+pub(super) fn admit(limit: &Buckets, key: &[u8], count: u32) -> Result<(), Refusal> {
+    if limit.take(key, count) {
+        Ok(())
+    } else {
+        Err(Refusal::new(Code::Throttled, ""))
     }
 }
 

@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use protocol::api::Suspensions;
-use protocol::{Code, DeviceId, Timestamp};
+use protocol::{DeviceId, Timestamp};
 
 use super::App;
 use super::extract::{Caller, InPath};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, admit};
 use crate::storage::suspensions;
 
 /// `GET /v1/suspensions`.
@@ -24,9 +24,9 @@ pub(super) async fn list(State(app): State<App>, Caller(caller): Caller) -> Resu
 pub(super) async fn suspend(
     State(app): State<App>,
     Caller(caller): Caller,
-    InPath(device): InPath<String>,
+    InPath(device): InPath<DeviceId>,
 ) -> Result<StatusCode, Refusal> {
-    let device = asked(&app, caller.device, &device)?;
+    admit(&app.doors().uploads, caller.device.as_bytes(), 1)?;
     let (place, now, doors) = (caller.place, Timestamp::now(), app.clone());
     app.storage()
         .write_as(place, move |connection, effects| {
@@ -42,25 +42,13 @@ pub(super) async fn suspend(
 pub(super) async fn lift(
     State(app): State<App>,
     Caller(caller): Caller,
-    InPath(device): InPath<String>,
+    InPath(device): InPath<DeviceId>,
 ) -> Result<StatusCode, Refusal> {
-    let device = asked(&app, caller.device, &device)?;
+    admit(&app.doors().uploads, caller.device.as_bytes(), 1)?;
     app.storage()
         .write_as(caller.place, move |connection, _| {
             suspensions::lift(connection, &caller, device, Timestamp::now())
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The device that is asked about, if the one that asks has not asked too often.
-fn asked(app: &App, caller: DeviceId, device: &str) -> Result<DeviceId, Refusal> {
-    let device = device
-        .parse()
-        .map_err(|_| Refusal::new(Code::NotFound, "not a device"))?;
-    if app.doors().uploads.take(caller.as_bytes(), 1) {
-        Ok(device)
-    } else {
-        Err(Refusal::new(Code::Throttled, ""))
-    }
 }

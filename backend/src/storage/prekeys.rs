@@ -9,12 +9,6 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{StorageError, number, refuse, stored};
 
-/// How far the number of a batch may be beyond that of the one before it.
-///
-/// A phone counts them one by one; the relay may have been put back to an earlier day. A number at the end of all would
-/// leave its device no next one.
-const JUMP: i64 = 1_000;
-
 /// Stores a verified batch in place of the device's batch before it; its number must be higher.
 pub(crate) fn replace(
     connection: &Connection,
@@ -30,7 +24,8 @@ pub(crate) fn replace(
     if newest.is_some_and(|newest| newest >= new) {
         return repeated(connection, device, upload);
     }
-    if new.saturating_sub(newest.unwrap_or(0)) > JUMP {
+    // The relay may have been put back to an earlier day.
+    if root.number.saturating_sub(number(newest.unwrap_or(0))) > limits::BATCH_JUMP {
         return refuse(Code::Malformed, "the number is too far beyond the last batch's");
     }
     let hashes: Vec<u8> = upload

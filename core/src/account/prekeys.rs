@@ -23,8 +23,6 @@ const BATCH: u32 = 100;
 const LOW: u32 = 30;
 /// A new batch is made this long before the newest one expires, in days.
 const RENEW_DAYS: i64 = 10;
-/// The relay is not followed further than this beyond the newest batch made here: numbers never come back.
-const JUMP: u64 = 1_000;
 /// Most one-time prekeys kept here: used ones are erased, so these were handed out for nothing, or not at all.
 const KEPT: u32 = 10_000;
 /// The place of a batch's last-resort prekey in the store.
@@ -115,7 +113,8 @@ impl Session {
     /// Brings the relay's stock of prekeys up, and erases secrets that nobody can use any more.
     pub(crate) async fn replenish_prekeys(&self, account: &Account) -> Result<(), Error> {
         let stock = self.relay.prekey_stock(account).await?;
-        if stock.newest_batch > self.read(newest)?.saturating_add(JUMP) {
+        // Numbers never come back: the relay is not followed further than it would follow this phone.
+        if stock.newest_batch > self.read(newest)?.saturating_add(limits::BATCH_JUMP) {
             tracing::warn!("the relay names a batch that was never made");
             return Ok(());
         }
