@@ -8,7 +8,7 @@ use protocol::{Address, ArchiveId, Code, DeviceId, DeviceName, Timestamp, archiv
 use rusqlite::{Connection, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
-use super::{Account, enrol, handover, list, name, prekeys, put_back};
+use super::{Account, Listed, enrol, handover, list, name, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
@@ -43,12 +43,7 @@ impl Session {
     /// [`Error::AlreadyEnrolled`], [`Error::Network`].
     pub async fn show_link_code(&self, address: &Address, name: &DeviceName) -> Result<Zeroizing<String>, Error> {
         let _alone = self.syncing.lock().await;
-        match self.read(Account::load) {
-            Err(Error::NotEnrolled) => {}
-            Ok(own) if own.address == *address && self.read(put_back::is_noted)? => {}
-            Ok(_) => return Err(Error::AlreadyEnrolled),
-            Err(error) => return Err(error),
-        }
+        self.read(|connection| put_back::check_free(connection, address))?;
         // Its clock judges the prekeys.
         self.relay.server().await?;
         let now = self.relay.clock.now();
@@ -113,9 +108,8 @@ impl Session {
             Err(Error::Relay(Code::NotFound)) => return Ok(false),
             sealed => joining.code.open_answer::<Answer>(&sealed?)?,
         };
-        let keys = self.relay.identity(&joining.address).await?;
-        let present = keys.accounts.first().ok_or(Error::Relay(Code::NotFound))?;
-        let account = VerifiedAccount::verify(&present.identity, &present.list)?;
+        let listed = self.listed(&joining.address).await?;
+        let Listed { account, keys: present } = listed.ok_or(Error::Relay(Code::NotFound))?;
         let key = SigningKey::derive(&joining.seed);
         let device = protocol::identity::device_id(&key.verifying_key());
         // The code was read by somebody of this account, and this account's list has the device.
@@ -142,12 +136,9 @@ impl Session {
                     account.devices().len()
                 ],
             )?;
-            for (place, before) in (0_u32..).zip(account.line(&present.predecessors).iter().rev()) {
-                tx.execute(
-                    "INSERT INTO former_identity (place, fingerprint) VALUES (?1, ?2)",
-                    params![place, Column(&before.fingerprint())],
-                )?;
-            }
+            let line = account.line(&present.predecessors);
+            let former: Vec<_> = line.iter().rev().map(VerifiedAccount::fingerprint).collect();
+            enrol::remember_former(tx, &former)?;
             name::store(tx, &device, &called)?;
             archive::await_history(tx, clock::now())?;
             enrol::confirm(tx, now)

@@ -6,7 +6,8 @@ use protocol::sign::{Seed, SigningKey};
 use protocol::{Code, DeviceId, DeviceName, Timestamp, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::{Account, correspondent, handover, name};
+use super::{Account, Listed, correspondent, handover, name};
+use crate::archive;
 use crate::clock;
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
@@ -59,10 +60,7 @@ impl Session {
     pub fn remove_device(&self, device: DeviceId) -> Result<(), Error> {
         self.write(|tx| {
             identity_key(tx)?;
-            let account = Account::load(tx)?;
-            if device == account.device || account.verified.device(&device).is_none() {
-                return Err(Error::NoSuchDevice);
-            }
+            Account::load(tx)?.check_other(&device)?;
             if handover::successor(tx)?.is_some_and(|successor| successor != device) {
                 return Err(Error::DevicesChanging);
             }
@@ -74,11 +72,9 @@ impl Session {
 
     /// Gives the relay this account's list again, if the one it has is older.
     pub(crate) async fn show_list(&self, account: &Account) -> Result<(), Error> {
-        let answer = self.relay.identity(&account.address).await?;
-        let Some(present) = answer.accounts.first() else {
+        let Some(Listed { account: listed, .. }) = self.listed(&account.address).await? else {
             return Ok(());
         };
-        let listed = VerifiedAccount::verify(&present.identity, &present.list)?;
         let own = &account.verified;
         if listed.fingerprint() != own.fingerprint() || listed.list_version() >= own.list_version() {
             return Ok(());
@@ -132,12 +128,10 @@ impl Session {
 impl Session {
     /// Takes in what the relay has of this account's list; whether that is newer.
     pub(super) async fn refresh_list(&self, account: &Account) -> Result<bool, Error> {
-        let answer = self.relay.identity(&account.address).await?;
-        let Some(present) = answer.accounts.first() else {
+        let Some(Listed { account: listed, keys }) = self.listed(&account.address).await? else {
             return Ok(false);
         };
-        let listed = VerifiedAccount::verify(&present.identity, &present.list)?;
-        self.write(|tx| take_in(tx, &Account::load(tx)?, &present.list, &listed))
+        self.write(|tx| take_in(tx, &Account::load(tx)?, &keys.list, &listed))
     }
 }
 
@@ -293,28 +287,11 @@ fn store(tx: &Transaction<'_>, list: &Signed<DeviceList>) -> Result<(), Error> {
         "UPDATE account SET list = ?1, devices = ?2 WHERE id = 1",
         params![cbor::encode(list), account.devices().len()],
     )?;
-    drop_histories(tx, &account)?;
+    archive::drop_histories(tx, &account)?;
     if account.devices().len() == 1 {
         states::none_are_due(tx)?;
     }
     unopened::try_again(tx, account.address())
-}
-
-/// Nobody waits for the history of a device that was removed before it had all of it.
-fn drop_histories(tx: &Transaction<'_>, account: &VerifiedAccount) -> Result<(), Error> {
-    let mut select = tx.prepare_cached("SELECT device FROM linking WHERE step > 0")?;
-    let written: Vec<Column<DeviceId>> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for Column(device) in written {
-        if account.device(&device).is_none() {
-            tx.execute(
-                "DELETE FROM backup_part WHERE archive = (SELECT archive FROM linking WHERE device = ?1)",
-                [Column(&device)],
-            )?;
-            tx.execute("DELETE FROM linking WHERE device = ?1", [Column(&device)])?;
-            tx.execute("DELETE FROM history_due WHERE device = ?1", [Column(&device)])?;
-        }
-    }
-    Ok(())
 }
 
 /// Takes in what the relay says of this account itself: a newer list of the same identity.

@@ -14,6 +14,7 @@ mod recovery;
 mod standing;
 mod suspension;
 
+use protocol::api::AccountKeys;
 use protocol::cbor;
 use protocol::envelope::Sender;
 use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount};
@@ -22,6 +23,7 @@ use protocol::{Address, DeviceId, Digest, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::Error;
+use crate::session::Session;
 use crate::store::column::Column;
 
 /// The account of this phone, once the relay has confirmed it.
@@ -60,6 +62,31 @@ impl Account {
             list_version: self.verified.list_version(),
             list_digest: self.verified.list_digest(),
         }
+    }
+
+    /// Checks that `device` is another one of the account.
+    fn check_other(&self, device: &DeviceId) -> Result<(), Error> {
+        if *device == self.device || self.verified.device(device).is_none() {
+            return Err(Error::NoSuchDevice);
+        }
+        Ok(())
+    }
+}
+
+/// What the relay has of an account, verified.
+struct Listed {
+    account: VerifiedAccount,
+    keys: AccountKeys,
+}
+
+impl Session {
+    /// What the relay has of the account of `address`, if it has one.
+    async fn listed(&self, address: &Address) -> Result<Option<Listed>, Error> {
+        let Some(keys) = self.relay.identity(address).await?.accounts.into_iter().next() else {
+            return Ok(None);
+        };
+        let account = VerifiedAccount::verify(&keys.identity, &keys.list)?;
+        Ok(Some(Listed { account, keys }))
     }
 }
 

@@ -1,8 +1,10 @@
 //! A phone whose store was put back to an earlier copy. What came since is not in it, and its prekeys are those of that day:
 //! it becomes a device of its own, by the phrase or by a link, and keeps what is in the store.
 
+use protocol::Address;
 use rusqlite::{Connection, Transaction};
 
+use super::Account;
 use crate::error::Error;
 use crate::session::{set_setting, setting};
 
@@ -15,8 +17,18 @@ pub(crate) fn note(tx: &Transaction<'_>) -> Result<(), Error> {
 }
 
 /// Whether this phone was put back, and is still the device that it was.
-pub(super) fn is_noted(connection: &Connection) -> Result<bool, Error> {
+fn is_noted(connection: &Connection) -> Result<bool, Error> {
     Ok(setting(connection, PUT_BACK)?.is_some())
+}
+
+/// Checks that this phone may become a device of `address`: it is none, or was put back and is to be one of the same account.
+pub(super) fn check_free(connection: &Connection, address: &Address) -> Result<(), Error> {
+    match Account::load(connection) {
+        Err(Error::NotEnrolled) => Ok(()),
+        Ok(own) if own.address == *address && is_noted(connection)? => Ok(()),
+        Ok(_) => Err(Error::AlreadyEnrolled),
+        Err(error) => Err(error),
+    }
 }
 
 /// Lets go of the device that this phone was, if it was put back. Mail stays, and with it what was to be sent: the relay knows

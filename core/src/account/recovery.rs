@@ -8,7 +8,7 @@ use protocol::{Address, Code, Digest};
 use rusqlite::{Connection, Transaction};
 
 use super::enrol::{self, RecoveryPhrase};
-use super::{Account, Row, prekeys, put_back};
+use super::{Account, Listed, Row, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
@@ -27,16 +27,10 @@ impl Session {
     /// under this address, [`Error::Network`].
     pub async fn recover(&self, address: &Address, phrase: &RecoveryPhrase) -> Result<(), Error> {
         let _alone = self.syncing.lock().await;
-        match self.read(Account::load) {
-            Err(Error::NotEnrolled) => {}
-            Ok(own) if own.address == *address && self.read(put_back::is_noted)? => {}
-            Ok(_) => return Err(Error::AlreadyEnrolled),
-            Err(error) => return Err(error),
-        }
+        self.read(|connection| put_back::check_free(connection, address))?;
         let server = self.relay.server().await?.name;
-        let answer = self.relay.identity(address).await?;
-        let present = answer.accounts.first().ok_or(Error::Relay(Code::NotFound))?;
-        let account = VerifiedAccount::verify(&present.identity, &present.list)?;
+        let listed = self.listed(address).await?;
+        let Listed { account, keys: present } = listed.ok_or(Error::Relay(Code::NotFound))?;
         let recovery_key = phrase.recovery_key()?;
         if account.address() != address {
             return Err(KeysError::Unverified.into());

@@ -2,9 +2,8 @@
 //! it, and not to erase anything.
 
 use protocol::Code;
-use protocol::identity::VerifiedAccount;
 
-use super::Account;
+use super::{Account, Listed};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -40,19 +39,13 @@ impl Session {
     /// Whether a device list leaves this device out that is newer than its own, signed by the identity it knows or one that
     /// its recovery key says follows it. A relay that is restored from yesterday, or lies, has none to show.
     async fn is_removed(&self, account: &Account) -> bool {
-        let Ok(answer) = self.relay.identity(&account.address).await else {
-            return false;
-        };
-        let Some(present) = answer.accounts.first() else {
-            return false;
-        };
-        let Ok(now) = VerifiedAccount::verify(&present.identity, &present.list) else {
+        let Ok(Some(Listed { account: now, keys })) = self.listed(&account.address).await else {
             return false;
         };
         let (own, known) = (account.verified.fingerprint(), &account.verified);
         let is_newer = now.fingerprint() == own && now.list_version() > known.list_version();
         let follows = now
-            .line(&present.predecessors)
+            .line(&keys.predecessors)
             .iter()
             .any(|before| before.fingerprint() == own);
         *now.address() == account.address && now.device(&account.device).is_none() && (is_newer || follows)

@@ -20,9 +20,7 @@ impl Session {
     /// [`Error::NoSuchDevice`] for one that is not on the list, and for this one; [`Error::Network`], [`Error::Relay`].
     pub async fn suspend_device(&self, device: DeviceId) -> Result<(), Error> {
         let account = self.read(Account::load)?;
-        if device == account.device || account.verified.device(&device).is_none() {
-            return Err(Error::NoSuchDevice);
-        }
+        account.check_other(&device)?;
         self.relay.suspend(&account, device).await
     }
 
@@ -34,10 +32,7 @@ impl Session {
     pub fn lift_suspension(&self, device: DeviceId) -> Result<(), Error> {
         self.write(|tx| {
             list::identity_key(tx)?;
-            let account = Account::load(tx)?;
-            if device == account.device || account.verified.device(&device).is_none() {
-                return Err(Error::NoSuchDevice);
-            }
+            Account::load(tx)?.check_other(&device)?;
             tx.execute("INSERT OR IGNORE INTO lifting (device) VALUES (?1)", [Column(&device)])?;
             Ok(())
         })
@@ -56,25 +51,26 @@ impl Session {
     /// Lets in whom a person said: before anything comes in, so that nothing falls between that and the history.
     pub(crate) async fn lift_suspensions(&self, account: &Account) -> Result<(), Error> {
         for device in self.read(lifting)? {
-            match self.relay.lift(account, device).await {
+            let is_let_in = match self.relay.lift(account, device).await {
                 // It is not on the list any more, or another device is the main one now.
                 Err(Error::Relay(code @ (Code::NotFound | Code::NotMain))) => {
                     tracing::warn!(code = code.as_str(), "a device is not let in again");
-                    self.write(|tx| {
-                        tx.execute("DELETE FROM lifting WHERE device = ?1", [Column(&device)])?;
-                        Ok(())
-                    })?;
+                    false
                 }
                 outcome => {
                     outcome?;
                     crash_point!("suspension-lifted");
-                    let now = self.relay.clock.now();
-                    self.write(|tx| {
-                        tx.execute("DELETE FROM lifting WHERE device = ?1", [Column(&device)])?;
-                        archive::write_again(tx, device, now)
-                    })?;
+                    true
                 }
-            }
+            };
+            let now = self.relay.clock.now();
+            self.write(|tx| {
+                tx.execute("DELETE FROM lifting WHERE device = ?1", [Column(&device)])?;
+                if is_let_in {
+                    archive::write_again(tx, device, now)?;
+                }
+                Ok(())
+            })?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 use protocol::api::ArchiveSize;
 use protocol::archive::ArchiveKey;
 use protocol::envelope::Message;
+use protocol::identity::VerifiedAccount;
 use protocol::state::History;
 use protocol::{Address, ArchiveId, DeviceId, MessageId, Timestamp, cbor};
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -172,6 +173,32 @@ pub(super) fn begin_anew(tx: &Transaction<'_>, archive: ArchiveId) -> Result<(),
         "UPDATE linking SET archive = ?2, next_part = 0, step = 1 WHERE archive = ?1 AND step = 2",
         params![Column(&archive), Column(&ArchiveId::make()?)],
     )?;
+    Ok(())
+}
+
+/// Every history that was begun is written anew, also where its device was told of it.
+pub(super) fn begin_all_anew(tx: &Transaction<'_>) -> Result<(), Error> {
+    tx.execute_batch(
+        "DELETE FROM backup_part WHERE archive IN (SELECT archive FROM linking WHERE step > 1);
+         UPDATE linking SET step = 1, next_part = 0, archive = randomblob(16) WHERE step > 1;",
+    )?;
+    Ok(())
+}
+
+/// Nobody waits for the history of a device that was removed before it had all of it.
+pub(crate) fn drop_histories(tx: &Transaction<'_>, listed: &VerifiedAccount) -> Result<(), Error> {
+    let mut select = tx.prepare_cached("SELECT device FROM linking WHERE step > 0")?;
+    let written: Vec<Column<DeviceId>> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for Column(device) in written {
+        if listed.device(&device).is_none() {
+            tx.execute(
+                "DELETE FROM backup_part WHERE archive = (SELECT archive FROM linking WHERE device = ?1)",
+                [Column(&device)],
+            )?;
+            tx.execute("DELETE FROM linking WHERE device = ?1", [Column(&device)])?;
+            tx.execute("DELETE FROM history_due WHERE device = ?1", [Column(&device)])?;
+        }
+    }
     Ok(())
 }
 

@@ -6,10 +6,10 @@ mod take_in;
 mod write;
 
 use protocol::{ArchiveId, Timestamp};
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
 pub use history::{HistoryProgress, LinkProgress};
-pub(crate) use history::{asked_for, await_history, take_note, write_again};
+pub(crate) use history::{asked_for, await_history, drop_histories, take_note, write_again};
 
 use crate::account::Account;
 use crate::account::enrol::RecoveryPhrase;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
 
-pub(crate) use write::{begin_over as begin_anew, is_due};
+pub(crate) use write::is_due;
 
 /// What there is of a backup.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,4 +94,10 @@ impl Session {
             Ok(view)
         })
     }
+}
+
+/// Whatever is kept at the relay is written anew: it may have lost parts of it.
+pub(crate) fn begin_anew(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    history::begin_all_anew(tx)?;
+    write::begin_backup_anew(tx, now)
 }

@@ -10,7 +10,6 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{history, write};
 use crate::account::{Account, correspondent};
-use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::mail::delivery::DeliveryState;
@@ -286,7 +285,8 @@ fn take_in_message(
         )?;
     }
     if message.sender != account.address {
-        mark_seen(tx, message)?;
+        // It does not arrive again, neither from the relay nor wrapped anew.
+        states::bury(tx, &message.sender, message.id)?;
     }
     // Another device may have said something of it before it came.
     states::show(tx, &message.sender, message.id)
@@ -298,19 +298,7 @@ fn delete(tx: &Transaction<'_>, account: &Account, deleted: &DeletedMessage) -> 
         params![Column(&deleted.sender), Column(&deleted.id)],
     )?;
     if deleted.sender != account.address {
-        tx.execute(
-            "INSERT OR IGNORE INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
-            params![Column(&deleted.sender), Column(&deleted.id), Column(&clock::now())],
-        )?;
+        states::bury(tx, &deleted.sender, deleted.id)?;
     }
-    Ok(())
-}
-
-/// It does not arrive again, neither from the relay nor wrapped anew.
-fn mark_seen(tx: &Transaction<'_>, message: &ArchivedMessage) -> Result<(), Error> {
-    tx.execute(
-        "INSERT OR IGNORE INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
-        params![Column(&message.sender), Column(&message.id), Column(&clock::now())],
-    )?;
     Ok(())
 }

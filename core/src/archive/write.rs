@@ -217,8 +217,8 @@ fn give_up(tx: &Transaction<'_>, archive: ArchiveId, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// The backup is written anew, if there is one: the relay may have lost parts of it.
-pub(crate) fn begin_over(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+/// The backup is written anew, if there is one.
+pub(super) fn begin_backup_anew(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
     if let Some(backup) = load(tx)? {
         begin_anew(tx, backup, now)?;
     }

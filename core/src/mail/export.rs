@@ -46,8 +46,8 @@ impl Session {
         })
     }
 
-    /// Remembers that the mail was dropped into a folder as `file`; empty when it holds no document. Whether it could be: a mail
-    /// that is deleted leaves its number to the next one.
+    /// Remembers that the mail was dropped into a folder as `file`; empty when it holds no document. Whether it could be: the
+    /// mail may have been deleted meanwhile.
     ///
     /// # Errors
     ///

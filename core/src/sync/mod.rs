@@ -107,9 +107,11 @@ impl Session {
     }
 
     async fn exchange(&self, report: &mut SyncReport) -> Result<(), Error> {
-        self.check_standing(&self.read(Account::load)?, report).await?;
-        self.go_on_handing_over(&self.read(Account::load)?).await?;
-        self.publish_lists(&self.read(Account::load)?).await?;
+        let before = self.read(Account::load)?;
+        self.check_standing(&before, report).await?;
+        self.go_on_handing_over(&before).await?;
+        self.publish_lists(&before).await?;
+        // The list may be another by now.
         let account = &self.read(Account::load)?;
         self.answer_links(account).await?;
         self.lift_suspensions(account).await?;

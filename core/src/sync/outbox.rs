@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::api::{DepositAnswer, PrekeyWish};
 use protocol::chunked::ContentKey;
 use protocol::envelope::Kind;
-use protocol::{Code, MessageId, Recipients, Timestamp};
+use protocol::{Code, MessageId, Recipients};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
@@ -265,7 +265,7 @@ impl Row {
         let nth = usize::try_from(self.attempts.min(20)).unwrap_or(20);
         let pause = pauses(LONGEST_PAUSE).nth(nth).unwrap_or(LONGEST_PAUSE);
         let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-        let next = Timestamp::from_millis(clock::now().as_millis().saturating_add(pause));
+        let next = clock::now().plus_millis(pause);
         tx.execute(
             "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?3 WHERE rowid = ?1 AND idempotency_key = ?2",
             params![self.rowid, Column(&self.key), Column(&next)],

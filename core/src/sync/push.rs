@@ -246,7 +246,7 @@ impl Session {
         let answer = self.relay.withdraw(account, id).await?;
         crash_point!("withdrawal-answered");
         self.write(|tx| {
-            // Another process may have settled it, and the message's number be another's by now.
+            // Another process may have settled it.
             if !row.remove(tx)? {
                 return Ok(());
             }

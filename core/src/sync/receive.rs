@@ -247,6 +247,13 @@ impl Session {
             let Step::ToVerify { opened, from, .. } = step else {
                 continue;
             };
+            let covers = |known: &VerifiedAccount| {
+                known.device(&opened.device()).is_some() && known.list_version() >= opened.list_version()
+            };
+            // Many entries are of the same few: their lists are verified once.
+            if matches!(senders.get(from), Some(Known::Trusted { account, .. }) if covers(account)) {
+                continue;
+            }
             // The account's own list is read anew, too: another device, or process, of it may have been added meanwhile.
             let known = |connection: &Connection| {
                 if *from == account.address {
@@ -261,9 +268,7 @@ impl Session {
                 pinned => pinned?,
             };
             match pinned {
-                Some(known)
-                    if known.device(&opened.device()).is_some() && known.list_version() >= opened.list_version() =>
-                {
+                Some(known) if covers(&known) => {
                     senders.insert(
                         from.clone(),
                         Known::Trusted {

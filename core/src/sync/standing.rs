@@ -138,9 +138,7 @@ fn offer_again(tx: &Transaction<'_>) -> Result<(), Error> {
     )?;
     tx.execute_batch(
         "UPDATE state SET due = 1 WHERE EXISTS (SELECT 1 FROM account WHERE devices > 1 AND account.device = state.device);
-         UPDATE unopened SET asked_at = 0;
-         DELETE FROM backup_part WHERE archive IN (SELECT archive FROM linking WHERE step > 1);
-         UPDATE linking SET step = 1, next_part = 0, archive = randomblob(16) WHERE step > 1;",
+         UPDATE unopened SET asked_at = 0;",
     )?;
     Ok(())
 }

@@ -156,10 +156,7 @@ pub(super) fn queue(tx: &Transaction<'_>) -> Result<(), Error> {
                 break;
             }
             size = next;
-            tx.execute(
-                "UPDATE state SET due = 0 WHERE sender = ?1 AND id = ?2 AND field = ?3",
-                params![Column(&state.sender), Column(&state.id), field_of(&state.change)],
-            )?;
+            settle(tx, (&state.sender, state.id), field_of(&state.change))?;
             states.push(state);
         }
         if states.is_empty() {
@@ -213,10 +210,7 @@ fn due(tx: &Transaction<'_>) -> Result<Vec<State>, Error> {
                     name::of(tx, &named(id))?.map(Change::Name)
                 };
                 let Some(change) = content else {
-                    tx.execute(
-                        "UPDATE state SET due = 0 WHERE sender = ?1 AND id = ?2 AND field = ?3",
-                        params![Column(&sender), Column(&id), field],
-                    )?;
+                    settle(tx, (&sender, id), field)?;
                     continue;
                 };
                 change
@@ -231,6 +225,15 @@ fn due(tx: &Transaction<'_>) -> Result<Vec<State>, Error> {
         });
     }
     Ok(states)
+}
+
+/// The others need not be told of it any more.
+fn settle(tx: &Transaction<'_>, (sender, id): (&Address, MessageId), field: Field) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE state SET due = 0 WHERE sender = ?1 AND id = ?2 AND field = ?3",
+        params![Column(sender), Column(&id), field],
+    )?;
+    Ok(())
 }
 
 fn draft(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<Option<Vec<u8>>, Error> {
@@ -311,7 +314,7 @@ pub(crate) fn show(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Res
 }
 
 /// It does not come again, from nowhere.
-fn bury(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
+pub(crate) fn bury(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
     tx.execute(
         "INSERT OR IGNORE INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
         params![Column(sender), Column(&id), Column(&clock::now())],
