@@ -21,6 +21,7 @@ use crate::language::{say, tell};
 use crate::mail::local_time;
 use crate::screen::{self, Screen};
 use crate::stop::Ending;
+use crate::watch::sync_if_possible;
 
 /// How often the other device is listened for.
 const LISTEN_AGAIN: Duration = Duration::from_secs(2);
@@ -293,7 +294,7 @@ async fn hand_over(
     session.hand_over(code).await?;
     let mut done = false;
     for _ in 0..HANDOVER_LOOKS {
-        is_done(session.sync().await, false, screen)?;
+        sync_if_possible(session, screen).await?;
         done = session.handing_over_to()?.is_none();
         if done {
             break;
@@ -484,7 +485,7 @@ async fn suspend(session: &Session, which: &str, screen: Screen) -> Result<(), F
 async fn resume(session: &Session, which: &str, screen: Screen) -> Result<(), Failure> {
     let device = find(session, which)?;
     session.lift_suspension(device.id)?;
-    let resumed = is_done(session.sync().await, false, screen)?;
+    let resumed = sync_if_possible(session, screen).await?.is_some();
     let id = device.id.to_string();
     let called = called(&device);
     screen.answer(&json!({ "device": id, "resumed": resumed }), |_| {
@@ -505,7 +506,7 @@ async fn resume(session: &Session, which: &str, screen: Screen) -> Result<(), Fa
 async fn rename(session: &Session, which: &str, name: &DeviceName, screen: Screen) -> Result<(), Failure> {
     let device = find(session, which)?;
     session.rename_device(device.id, name)?;
-    let told = is_done(session.sync().await, false, screen)?;
+    let told = sync_if_possible(session, screen).await?.is_some();
     let id = device.id.to_string();
     screen.answer(&json!({ "device": id, "name": name.as_str(), "told": told }), |_| {
         if told {
@@ -538,7 +539,12 @@ async fn remove(session: &Session, which: &str, yes: bool, screen: Screen) -> Re
     session.remove_device(device.id)?;
     let outcome = session.sync().await;
     let removed = !session.devices()?.iter().any(|known| known.id == device.id);
-    is_done(outcome, removed, screen)?;
+    match outcome {
+        Ok(_) => {}
+        // It went as far as it had to.
+        Err(error) if removed || error.is_retryable() => screen::aside(&Failure::Core(error).report(screen.json)),
+        Err(error) => return Err(error.into()),
+    }
     screen.answer(&json!({ "device": id, "removed": removed }), |_| {
         if removed {
             tell!(
@@ -552,18 +558,6 @@ async fn remove(session: &Session, which: &str, yes: bool, screen: Screen) -> Re
             )
         }
     })
-}
-
-/// Whether a sync did what it was wanted for: it went through, or this was done before it failed. A line that is down is told.
-fn is_done(outcome: Result<SyncReport, Error>, done: bool, screen: Screen) -> Result<bool, Failure> {
-    match outcome {
-        Ok(_) => Ok(true),
-        Err(error) if done || error.is_retryable() => {
-            screen::aside(&Failure::Core(error).report(screen.json));
-            Ok(done)
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// By its name, or what stands for it.

@@ -34,7 +34,7 @@ pub(crate) trait Documents {
 /// A document that waits to be dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
-    /// The message's number in this phone's store; after its deletion it may become another's.
+    /// The message's number in this phone's store.
     pub(crate) number: i64,
     /// The message's id.
     pub(crate) id: MessageId,

@@ -14,6 +14,7 @@ use crate::language::{say, tell};
 use crate::mail::local_time;
 use crate::phrase;
 use crate::screen::{self, Screen};
+use crate::watch::sync_if_possible;
 
 /// Does one command on the backup or the phrase.
 pub(crate) async fn recovery(command: RecoveryCommand, screen: Screen) -> Result<(), Failure> {
@@ -215,16 +216,4 @@ fn damaged(count: u32, parts: u32) -> String {
         "{count} mails came back from the backup, of which {parts} parts were gone or damaged at the relay: ask the operator, and correspondents for what is missing.",
         "{count} courriers sont revenus de la sauvegarde, dont {parts} parties manquaient ou étaient abîmées au relais : demandez à l'opérateur, et aux correspondants ce qui manque."
     )
-}
-
-/// Syncs; a line that is down is told beside the answer, and nothing is lost by it.
-async fn sync_if_possible(session: &Session, screen: Screen) -> Result<Option<pli_core::SyncReport>, Failure> {
-    match session.sync().await {
-        Ok(report) => Ok(Some(report)),
-        Err(error) if error.is_retryable() => {
-            screen::aside(&Failure::Core(error).report(screen.json));
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
 }

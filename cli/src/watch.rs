@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pli_core::{Error, Folder, Session};
+use pli_core::{Error, Folder, Session, SyncReport};
 use protocol::problem::Code;
 use serde::Serialize;
 use serde_json::json;
@@ -118,6 +118,18 @@ pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
         }
         text
     })
+}
+
+/// Syncs; a line that is down is told beside the answer, and nothing is lost by it.
+pub(crate) async fn sync_if_possible(session: &Session, screen: Screen) -> Result<Option<SyncReport>, Failure> {
+    match session.sync().await {
+        Ok(report) => Ok(Some(report)),
+        Err(error) if error.is_retryable() => {
+            screen::aside(&Failure::Core(error).report(screen.json));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Stays in touch, tells arrivals, and drops documents, until it should end.
