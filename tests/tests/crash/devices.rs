@@ -1,10 +1,9 @@
 //! A second device that is added and removed again: both devices end at each of their steps, and are started again.
 
-use futures_util::future::join_all;
 use pli_tests::place::{GP, NURSE, inbox};
-use pli_tests::process::{End, Outside};
+use pli_tests::process::Outside;
 
-use crate::story::{Command, PROGRAM};
+use crate::story::{self, Command, at_each_commit, at_each_step, ends};
 
 /// The GP's second device.
 const TABLET: &str = "tablet";
@@ -55,71 +54,26 @@ const COMMITTING: &[usize] = &[SHOW, CONFIRM, PUBLISH, FINISH, LEARN, TAKE_IN];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_ends_at_a_step_of_its_linking_goes_on() {
-    let ends = STEPS
-        .iter()
-        .flat_map(|(step, commands)| commands.iter().map(move |command| (*step, *command)));
-    join_all(ends.map(async |(step, command)| {
-        assert!(
-            tell(command, step).await,
-            "{step} is not reached by {:?}",
-            STORY[command]
-        );
-    }))
-    .await;
+    at_each_step(STORY, ends(STEPS), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_ends_around_any_commit_of_its_linking_goes_on() {
     for step in ["store-commit-due", "store-committed"] {
-        join_all(COMMITTING.iter().map(async |command| {
-            let mut nth = 1;
-            while tell(*command, &format!("{step}:{nth}")).await {
-                nth += 1;
-            }
-            assert!(nth > 1, "{:?} commits nothing", STORY[*command]);
-        }))
-        .await;
+        at_each_commit(STORY, COMMITTING, (step, 1), tell).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_while_a_list_is_published_goes_on() {
-    for (step, commands) in RELAY_STEPS {
-        let mut outside = Outside::open(PROGRAM);
-        for (at, command) in STORY.iter().enumerate() {
-            if commands.contains(&at) {
-                outside.stop_relay();
-                outside.start_relay(Some(step));
-                run(&outside, at, None).await;
-                assert!(outside.relay_crashed(), "{step} is not reached by {command:?}");
-                outside.start_relay(None);
-            }
-            run(&outside, at, None).await.well();
-        }
-        check(&outside, step);
-    }
+    at_each_step(STORY, ends(RELAY_STEPS), async |command, step| {
+        story::tell_of_relay(STORY, (command, step), check).await
+    })
+    .await;
 }
 
-async fn run(outside: &Outside, at: usize, crash_at: Option<&str>) -> End {
-    let (who, words) = STORY[at];
-    outside.run(who, words, crash_at).await
-}
-
-/// Tells the story with a device that ends once, at `step` of one command; whether it did end there.
 async fn tell(crashing: usize, step: &str) -> bool {
-    let outside = Outside::open(PROGRAM);
-    for at in 0..STORY.len() {
-        if at == crashing {
-            let end = run(&outside, at, Some(step)).await;
-            if !end.crashed() {
-                end.well();
-                return false;
-            }
-        }
-        run(&outside, at, None).await.well();
-    }
-    check(&outside, &format!("{step} in {:?}", STORY[crashing]));
-    true
+    story::tell(STORY, (crashing, step), |_, _| (), check).await
 }
 
 /// Whatever happened on the way: both devices show the same, each mail once.

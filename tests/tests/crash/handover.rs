@@ -1,13 +1,12 @@
 //! The role of main device goes from one device to another, which is suspended and let in before: both end at each of their steps,
 //! and are started again.
 
-use futures_util::future::join_all;
 use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_tests::place::{GP, NURSE, inbox};
-use pli_tests::process::{End, Outside};
+use pli_tests::process::Outside;
 
-use crate::story::{Command, PROGRAM};
+use crate::story::{self, Command, at_each_commit, at_each_step, ends};
 
 /// The GP's second device, which becomes the main one.
 const TABLET: &str = "tablet";
@@ -59,56 +58,20 @@ const COMMITTING: &[usize] = &[SHOW, HAND_OVER, FINISH, SEE];
 async fn a_device_that_ends_at_a_step_of_the_handing_over_goes_on() {
     // What another story names happens here, too: the list of the new main device.
     let lists = [("list-signed", FINISH), ("list-published", FINISH)];
-    let ends = STEPS
-        .iter()
-        .flat_map(|(step, commands)| commands.iter().map(move |command| (*step, *command)))
-        .chain(lists);
-    join_all(ends.map(async |(step, command)| {
-        assert!(
-            tell(command, step).await,
-            "{step} is not reached by {:?}",
-            STORY[command]
-        );
-    }))
-    .await;
+    at_each_step(STORY, ends(STEPS).chain(lists), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_ends_around_any_commit_of_the_handing_over_goes_on() {
     for step in ["store-commit-due", "store-committed"] {
-        join_all(COMMITTING.iter().map(async |command| {
-            let mut nth = 1;
-            while tell(*command, &format!("{step}:{nth}")).await {
-                nth += 1;
-            }
-            assert!(nth > 1, "{:?} commits nothing", STORY[*command]);
-        }))
-        .await;
+        at_each_commit(STORY, COMMITTING, (step, 1), tell).await;
     }
 }
 
-async fn run(outside: &Outside, at: usize, crash_at: Option<&str>) -> End {
-    let (who, words) = STORY[at];
-    outside.run(who, words, crash_at).await
-}
-
-/// Tells the story with a device that ends once, at `step` of one command; whether it did end there. At no time has nobody the
-/// identity's key.
+/// At no time has nobody the identity's key.
 async fn tell(crashing: usize, step: &str) -> bool {
-    let outside = Outside::open(PROGRAM);
-    for (at, told) in STORY.iter().enumerate() {
-        if at == crashing {
-            let end = run(&outside, at, Some(step)).await;
-            if !end.crashed() {
-                end.well();
-                return false;
-            }
-            assert!(!who_can_sign(&outside).is_empty(), "{step} in {told:?}");
-        }
-        run(&outside, at, None).await.well();
-    }
-    check(&outside, &format!("{step} in {:?}", STORY[crashing]));
-    true
+    let somebody_can_sign = |outside: &Outside, what: &str| assert!(!who_can_sign(outside).is_empty(), "{what}");
+    story::tell(STORY, (crashing, step), somebody_can_sign, check).await
 }
 
 /// The devices of the GP that have the identity's key.

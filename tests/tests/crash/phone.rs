@@ -1,13 +1,12 @@
 //! A phone that ends at each of its steps, and is started again.
 
-use futures_util::future::join_all;
 use pli_tests::place::{CARDIOLOGIST, GP};
 use pli_tests::process::Outside;
 use pli_tests::stranger::Stranger;
 
 use crate::story::{
-    DELETE, DEPOSIT, ENROL, HANDLE, LEARN, PROGRAM, READ, RECEIPTS, RECEIVE, SEND, STORY, WITHDRAW, WITHDRAWAL, check,
-    run,
+    DELETE, DEPOSIT, ENROL, HANDLE, LEARN, PROGRAM, READ, RECEIPTS, RECEIVE, SEND, STORY, WITHDRAW, WITHDRAWAL,
+    at_each_commit, at_each_step, check, ends, run,
 };
 
 /// Each step of the core, and the commands of the story in which a phone ends there.
@@ -40,26 +39,18 @@ const COMMITTING: &[usize] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_at_a_named_step_goes_on() {
-    let named = STEPS.iter().filter(|(step, _)| !step.starts_with("store-commit"));
-    let ends = named.flat_map(|(step, commands)| commands.iter().map(move |command| (step, *command)));
-    join_all(ends.map(async |(step, command)| {
-        assert!(
-            tell(command, step).await,
-            "{step} is not reached by {:?}",
-            STORY[command]
-        );
-    }))
-    .await;
+    let named = ends(STEPS).filter(|(step, _)| !step.starts_with("store-commit"));
+    at_each_step(STORY, named, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_before_any_of_its_commits_goes_on() {
-    at_each_commit("store-commit-due").await;
+    at_each_commit(STORY, COMMITTING, ("store-commit-due", 1), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_after_any_of_its_commits_goes_on() {
-    at_each_commit("store-committed").await;
+    at_each_commit(STORY, COMMITTING, ("store-committed", 1), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,17 +90,6 @@ async fn renew(step: &str) -> bool {
     }
     assert!(outside.phone(GP).unopened().unwrap().is_empty(), "{step}");
     true
-}
-
-async fn at_each_commit(step: &str) {
-    join_all(COMMITTING.iter().map(async |command| {
-        let mut nth = 1;
-        while tell(*command, &format!("{step}:{nth}")).await {
-            nth += 1;
-        }
-        assert!(nth > 1, "{:?} commits nothing", STORY[*command]);
-    }))
-    .await;
 }
 
 /// Tells the story with a phone that ends once, at `step` of one command; whether it did end there.

@@ -1,11 +1,10 @@
 //! A phone that is lost, and one that takes its place: each ends at each of its steps, and is started again.
 
-use futures_util::future::join_all;
 use pli_core::Folder;
 use pli_tests::place::{GP, NURSE, inbox};
 use pli_tests::process::Outside;
 
-use crate::story::{Command, PROGRAM};
+use crate::story::{self, Command, at_each_commit, at_each_step, ends};
 
 /// The phone that takes the place of the GP's.
 const NEW: &str = "new";
@@ -57,76 +56,27 @@ const COMMITTING: &[usize] = &[BACK_UP, WRITE, RECOVER, RESTORE, ANSWER, FETCH];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_at_a_step_of_its_recovery_goes_on() {
-    join_all(ends(STEPS).map(async |(step, command)| {
-        assert!(
-            tell(command, step).await,
-            "{step} is not reached by {:?}",
-            STORY[command]
-        );
-    }))
-    .await;
+    at_each_step(STORY, ends(STEPS), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_around_any_commit_of_its_recovery_goes_on() {
     for step in ["store-commit-due", "store-committed"] {
-        join_all(COMMITTING.iter().map(async |command| {
-            let mut nth = 1;
-            while tell(*command, &format!("{step}:{nth}")).await {
-                nth += 1;
-            }
-            assert!(nth > 1, "{:?} commits nothing", STORY[*command]);
-        }))
-        .await;
+        at_each_commit(STORY, COMMITTING, (step, 1), tell).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_while_a_phone_is_recovered_goes_on() {
     let recovering = [("enrolment-unanswered", RECOVER)];
-    join_all(ends(RELAY_STEPS).chain(recovering).map(async |(step, command)| {
-        let mut outside = Outside::open(PROGRAM);
-        for (at, told) in STORY.iter().enumerate() {
-            if at == command {
-                outside.stop_relay();
-                outside.start_relay(Some(step));
-                run(&outside, at, None).await;
-                assert!(outside.relay_crashed(), "{step} is not reached by {told:?}");
-                outside.start_relay(None);
-            }
-            run(&outside, at, None).await.well();
-        }
-        check(&outside, step);
-    }))
+    at_each_step(STORY, ends(RELAY_STEPS).chain(recovering), async |command, step| {
+        story::tell_of_relay(STORY, (command, step), check).await
+    })
     .await;
 }
 
-fn ends(steps: &'static [(&str, &[usize])]) -> impl Iterator<Item = (&'static str, usize)> {
-    steps
-        .iter()
-        .flat_map(|(step, commands)| commands.iter().map(move |command| (*step, *command)))
-}
-
-async fn run(outside: &Outside, at: usize, crash_at: Option<&str>) -> pli_tests::process::End {
-    let (who, words) = STORY[at];
-    outside.run(who, words, crash_at).await
-}
-
-/// Tells the story with a phone that ends once, at `step` of one command; whether it did end there.
 async fn tell(crashing: usize, step: &str) -> bool {
-    let outside = Outside::open(PROGRAM);
-    for at in 0..STORY.len() {
-        if at == crashing {
-            let end = run(&outside, at, Some(step)).await;
-            if !end.crashed() {
-                end.well();
-                return false;
-            }
-        }
-        run(&outside, at, None).await.well();
-    }
-    check(&outside, &format!("{step} in {:?}", STORY[crashing]));
-    true
+    story::tell(STORY, (crashing, step), |_, _| (), check).await
 }
 
 /// Whatever happened on the way: the new phone has everything once, the old one nothing.

@@ -1,9 +1,11 @@
 //! A relay that ends at each of its steps, between commit and reply above all, and is started again on the same folder and port.
 
-use futures_util::future::join_all;
 use pli_tests::process::Outside;
 
-use crate::story::{DEPOSIT, DEPOSIT_LARGE, ENROL, LEARN, PROGRAM, RECEIPTS, RECEIVE, STORY, WITHDRAWAL, check, run};
+use crate::story::{
+    DEPOSIT, DEPOSIT_LARGE, ENROL, LEARN, PROGRAM, RECEIPTS, RECEIVE, STORY, WITHDRAWAL, at_each_commit, at_each_step,
+    check, ends, run,
+};
 
 /// Each step of the relay, and the commands of the story during which it ends there.
 pub(crate) const STEPS: &[(&str, &[usize])] = &[
@@ -19,40 +21,23 @@ pub(crate) const STEPS: &[(&str, &[usize])] = &[
 /// Commands during which the relay commits.
 const COMMITTING: &[usize] = &[ENROL, DEPOSIT, RECEIVE, RECEIPTS, LEARN, DEPOSIT_LARGE, WITHDRAWAL];
 
+/// The commit before it is that of the start, which forgets what is old.
+const FIRST: u32 = 2;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_at_a_named_step_goes_on() {
-    let named = STEPS.iter().filter(|(step, _)| !step.starts_with("relay-commit"));
-    let ends = named.flat_map(|(step, commands)| commands.iter().map(move |command| (step, *command)));
-    join_all(ends.map(async |(step, command)| {
-        assert!(
-            tell(command, step).await,
-            "{step} is not reached by {:?}",
-            STORY[command]
-        );
-    }))
-    .await;
+    let named = ends(STEPS).filter(|(step, _)| !step.starts_with("relay-commit"));
+    at_each_step(STORY, named, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_before_any_of_its_commits_goes_on() {
-    at_each_commit("relay-commit-due").await;
+    at_each_commit(STORY, COMMITTING, ("relay-commit-due", FIRST), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_after_any_of_its_commits_goes_on() {
-    at_each_commit("relay-committed").await;
-}
-
-async fn at_each_commit(step: &str) {
-    join_all(COMMITTING.iter().map(async |command| {
-        // The first commit is that of the start, which forgets what is old.
-        let mut nth = 2;
-        while tell(*command, &format!("{step}:{nth}")).await {
-            nth += 1;
-        }
-        assert!(nth > 2, "{:?} commits nothing", STORY[*command]);
-    }))
-    .await;
+    at_each_commit(STORY, COMMITTING, ("relay-committed", FIRST), tell).await;
 }
 
 /// Tells the story with a relay that ends once, at `step` during one command; whether it did end there.

@@ -3,12 +3,11 @@
 
 use std::process::Command as Program;
 
-use futures_util::future::join_all;
 use pli_core::Folder;
 use pli_tests::place::{GP, NURSE, inbox, state};
 use pli_tests::process::Outside;
 
-use crate::story::{Command, PROGRAM};
+use crate::story::{Command, PROGRAM, at_each_commit, at_each_step, ends};
 
 const BRING_UP: usize = 0;
 
@@ -43,29 +42,12 @@ pub(crate) const STEPS: &[(&str, &[usize])] = &[("relay-brought-up", &[BRING_UP,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_while_it_brings_the_relay_up_goes_on() {
-    let ends = STEPS
-        .iter()
-        .flat_map(|(step, commands)| commands.iter().map(move |command| (*step, *command)));
-    join_all(ends.map(async |(step, command)| {
-        assert!(
-            tell(command, step).await,
-            "{step} is not reached by {:?}",
-            AFTER[command]
-        );
-    }))
-    .await;
+    at_each_step(AFTER, ends(STEPS), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_after_any_commit_of_bringing_the_relay_up_goes_on() {
-    join_all([BRING_UP, BRING_UP + 1].map(async |command| {
-        let mut nth = 1;
-        while tell(command, &format!("store-committed:{nth}")).await {
-            nth += 1;
-        }
-        assert!(nth > 1, "{:?} commits nothing", AFTER[command]);
-    }))
-    .await;
+    at_each_commit(AFTER, &[BRING_UP, BRING_UP + 1], ("store-committed", 1), tell).await;
 }
 
 /// Tells the story with a phone that ends once, at `step` of one command after the relay was put back; whether it did end there.

@@ -1,6 +1,7 @@
 //! One story that passes every persisted step of both sides, told command by command, each a process of its own.
 //! Whoever crashes in it is started again; how it has to end is always the same.
 
+use futures_util::future::join_all;
 use pli_core::{Folder, UnopenedReason};
 use pli_tests::place::{GP, NURSE, inbox, state};
 use pli_tests::process::{End, Outside};
@@ -89,4 +90,92 @@ pub(crate) fn check(outside: &Outside, at: usize, what: &str) {
         }
         _ => {}
     }
+}
+
+/// Each step with each of its commands.
+pub(crate) fn ends(steps: &'static [(&'static str, &'static [usize])]) -> impl Iterator<Item = (&'static str, usize)> {
+    steps
+        .iter()
+        .flat_map(|(step, commands)| commands.iter().map(move |command| (*step, *command)))
+}
+
+/// Has a story told with an end at each of these steps: `tell` says whether it was reached.
+pub(crate) async fn at_each_step(
+    story: &[Command],
+    ends: impl Iterator<Item = (&'static str, usize)>,
+    tell: impl AsyncFn(usize, &str) -> bool,
+) {
+    join_all(ends.map(async |(step, command)| {
+        assert!(
+            tell(command, step).await,
+            "{step} is not reached by {:?}",
+            story[command]
+        );
+    }))
+    .await;
+}
+
+/// Has a story told with an end at each commit of these commands, from the `first` on.
+pub(crate) async fn at_each_commit(
+    story: &[Command],
+    commands: &[usize],
+    (step, first): (&str, u32),
+    tell: impl AsyncFn(usize, &str) -> bool,
+) {
+    join_all(commands.iter().map(async |command| {
+        let mut nth = first;
+        while tell(*command, &format!("{step}:{nth}")).await {
+            nth += 1;
+        }
+        assert!(nth > first, "{:?} commits nothing", story[*command]);
+    }))
+    .await;
+}
+
+/// Tells a story with a phone that ends once, at `step` of one command, and is started again; whether it did end there.
+/// `ended` looks at what it has left.
+pub(crate) async fn tell(
+    story: &[Command],
+    (crashing, step): (usize, &str),
+    ended: impl Fn(&Outside, &str),
+    check: impl Fn(&Outside, &str),
+) -> bool {
+    let outside = Outside::open(PROGRAM);
+    let what = format!("{step} in {:?}", story[crashing]);
+    for (at, (who, words)) in story.iter().enumerate() {
+        if at == crashing {
+            let end = outside.run(who, words, Some(step)).await;
+            if !end.crashed() {
+                end.well();
+                return false;
+            }
+            ended(&outside, &what);
+        }
+        outside.run(who, words, None).await.well();
+    }
+    check(&outside, &what);
+    true
+}
+
+/// The same with a relay that ends during that command.
+pub(crate) async fn tell_of_relay(
+    story: &[Command],
+    (crashing, step): (usize, &str),
+    check: impl Fn(&Outside, &str),
+) -> bool {
+    let mut outside = Outside::open(PROGRAM);
+    for (at, (who, words)) in story.iter().enumerate() {
+        if at == crashing {
+            outside.stop_relay();
+            outside.start_relay(Some(step));
+            outside.run(who, words, None).await;
+            if !outside.relay_crashed() {
+                return false;
+            }
+            outside.start_relay(None);
+        }
+        outside.run(who, words, None).await.well();
+    }
+    check(&outside, step);
+    true
 }
