@@ -103,11 +103,6 @@ impl Standing {
                 "Backup: at the relay up to {at}; {due} changes since go with the next `pli sync`.",
                 "Sauvegarde : au relais jusqu'au {at} ; {due} changements depuis partent au prochain `pli sync`."
             ),
-            None if due == 0 => say(
-                "Backup: on; there is nothing to keep yet.",
-                "Sauvegarde : activée ; il n'y a encore rien à garder.",
-            )
-            .to_owned(),
             None => say(
                 "Backup: on; it goes to the relay with the next `pli sync`.",
                 "Sauvegarde : activée ; elle part au relais au prochain `pli sync`.",

@@ -66,6 +66,9 @@ pub enum Record {
     /// A correspondent, whose identity is pinned.
     #[n(2)]
     Correspondent(#[n(0)] Box<ArchivedCorrespondent>),
+    /// A message came that no key opened: its sender can wrap it again.
+    #[n(3)]
+    Unopened(#[n(0)] UnopenedMessage),
 }
 
 /// A message of an archive.
@@ -111,6 +114,9 @@ pub struct ArchivedMessage {
     /// What became of a sent message, for each recipient.
     #[n(12)]
     pub deliveries: Vec<ArchivedDelivery>,
+    /// When it was handed to the practice's software, if it was.
+    #[n(13)]
+    pub exported_at: Option<Timestamp>,
 }
 
 /// Where an archived message stands.
@@ -153,6 +159,21 @@ pub struct DeletedMessage {
     /// Its sender.
     #[n(1)]
     pub sender: Address,
+}
+
+/// A message that was kept sealed.
+#[derive(Clone, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct UnopenedMessage {
+    /// Its id.
+    #[n(0)]
+    pub id: MessageId,
+    /// Whom it says it is from.
+    #[n(1)]
+    pub sender: Address,
+    /// When it came first.
+    #[n(2)]
+    pub received_at: Timestamp,
 }
 
 /// A correspondent whose identity is pinned.
@@ -211,7 +232,7 @@ impl Part {
     fn check(&self) -> Result<(), FormatError> {
         self.records.iter().try_for_each(|record| match record {
             Record::Message(message) => message.check(),
-            Record::Correspondent(_) | Record::Deleted(_) => Ok(()),
+            Record::Correspondent(_) | Record::Deleted(_) | Record::Unopened(_) => Ok(()),
         })
     }
 }

@@ -180,7 +180,7 @@ fn a_backup_is_offered_begun_and_ended_and_its_cost_is_said() {
         String::from_utf8(output.stderr).unwrap(),
     );
     assert!(
-        said.contains("nothing to keep yet") && aside.contains("together open everything"),
+        said.contains("complete up to") && aside.contains("together open everything"),
         "{said}{aside}"
     );
     assert_eq!(

@@ -130,7 +130,8 @@ fn begin(tx: &Transaction<'_>) -> Result<(), Error> {
 fn begin_history(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Error> {
     tx.execute("UPDATE linking SET step = 2 WHERE device = ?1", [Column(&device)])?;
     tx.execute(
-        "INSERT OR IGNORE INTO history_due (device, address, id) SELECT ?1, sender, id FROM message",
+        "INSERT OR IGNORE INTO history_due (device, address, id) SELECT ?1, sender, id FROM message
+         UNION SELECT ?1, sender, id FROM unopened WHERE id <> x''",
         [Column(&device)],
     )?;
     tx.execute(

@@ -18,7 +18,7 @@ use crate::mail::received;
 use crate::mime;
 use crate::session::Session;
 use crate::store::column::Column;
-use crate::sync::{SyncReport, states};
+use crate::sync::{SyncReport, states, unopened};
 
 /// How far an earlier phone's backup was taken in.
 struct Restoration {
@@ -213,6 +213,7 @@ fn take_in(tx: &Transaction<'_>, account: &Account, record: &Record, from: From)
     match record {
         Record::Message(message) => take_in_message(tx, account, message, from),
         Record::Deleted(deleted) => delete(tx, account, deleted),
+        Record::Unopened(kept) => unopened::ask_for(tx, kept),
         Record::Correspondent(kept) => {
             // What this phone learnt itself is newer.
             if let Ok(known) = VerifiedAccount::verify(&kept.identity, &kept.list)
@@ -272,6 +273,12 @@ fn take_in_message(
             Column(&message.archived_at)
         ],
     )?;
+    if let Some(at) = message.exported_at {
+        tx.execute(
+            "INSERT INTO exported (message, file, exported_at) VALUES (?1, '', ?2)",
+            params![rowid, Column(&at)],
+        )?;
+    }
     for delivery in &message.deliveries {
         let state = match DeliveryState::column_result(ValueRef::Integer(delivery.state.into())) {
             // Whether it left after the last increment, only the recipient can tell.
@@ -288,6 +295,7 @@ fn take_in_message(
         // It does not arrive again, neither from the relay nor wrapped anew.
         states::bury(tx, &message.sender, message.id)?;
     }
+    unopened::forget(tx, &message.sender, message.id)?;
     // Another device may have said something of it before it came.
     states::show(tx, &message.sender, message.id)
 }
@@ -300,5 +308,5 @@ fn delete(tx: &Transaction<'_>, account: &Account, deleted: &DeletedMessage) -> 
     if deleted.sender != account.address {
         states::bury(tx, &deleted.sender, deleted.id)?;
     }
-    Ok(())
+    unopened::forget(tx, &deleted.sender, deleted.id)
 }

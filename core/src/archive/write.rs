@@ -2,6 +2,7 @@
 
 use protocol::archive::{
     ArchiveKey, ArchivedCorrespondent, ArchivedDelivery, ArchivedMessage, DeletedMessage, Part, Place, Record,
+    UnopenedMessage,
 };
 use protocol::{Address, ArchiveId, Code, MessageId, Timestamp, archive, cbor, limits};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::mail::list::Direction;
 use crate::session::Session;
 use crate::store::column::Column;
+use crate::sync::unopened;
 
 /// After this long the backup is written anew, so that what was deleted drops out, in days.
 const RENEW_DAYS: i64 = 30;
@@ -128,31 +130,33 @@ pub(crate) fn is_due(connection: &Connection, now: Timestamp) -> Result<bool, Er
     let is_full = is_full(connection, now)?;
     let is_due = connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM restoration)
-            OR (NOT ?1 AND EXISTS (SELECT 1 FROM backup)
-                AND (EXISTS (SELECT 1 FROM backup_due) OR EXISTS (SELECT 1 FROM backup_part)))",
+            OR (NOT ?1 AND EXISTS (SELECT 1 FROM backup WHERE next_part = 0
+                OR EXISTS (SELECT 1 FROM backup_due) OR EXISTS (SELECT 1 FROM backup_part)))",
         [is_full],
         |row| row.get(0),
     )?;
     Ok(is_due)
 }
 
-/// Everything is to be written: messages, and whose identity is pinned.
+/// Everything is to be written: messages, opened or not, and whose identity is pinned.
 pub(super) fn all_is_due(tx: &Transaction<'_>) -> Result<(), Error> {
     tx.execute_batch(
-        "INSERT OR IGNORE INTO backup_due (address, id) SELECT sender, id FROM message;
+        "INSERT OR IGNORE INTO backup_due (address, id) SELECT sender, id FROM message
+            UNION SELECT sender, id FROM unopened WHERE id <> x'';
          INSERT OR IGNORE INTO backup_due (address) SELECT address FROM correspondent;",
     )?;
     Ok(())
 }
 
-/// Gathers and seals one part; whether there was anything to gather.
+/// Gathers and seals one part; whether there was anything to gather. The first one may be empty: that there is an archive tells
+/// the next phone that this account is backed up.
 fn seal_next(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, Error> {
     let Some(mut backup) = load(tx)? else { return Ok(false) };
     if backup.begun_at.plus_days(RENEW_DAYS) < now {
         backup = begin_anew(tx, backup, now)?;
     }
     let due = due(tx)?;
-    if due.is_empty() {
+    if due.is_empty() && backup.next_part > 0 {
         return Ok(false);
     }
     let (records, taken) = gather(tx, &due)?;
@@ -176,7 +180,7 @@ pub(super) fn gather(
     for (address, id) in due {
         taken = taken.saturating_add(1);
         let record = match id {
-            Some(id) => Some(message(tx, address, *id)?),
+            Some(id) => message(tx, address, *id)?,
             None => correspondent(tx, address)?,
         };
         if let Some(record) = record {
@@ -287,12 +291,13 @@ fn due(tx: &Transaction<'_>) -> Result<Vec<(Address, Option<MessageId>)>, Error>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// A message as it stands; one that is gone was deleted.
-fn message(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<Record, Error> {
+/// A message as it stands: one that is neither here nor kept sealed was deleted. Nothing of what is sealed and no mail.
+fn message(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<Option<Record>, Error> {
     let found = tx
         .query_row(
             "SELECT rowid, direction, content, statement, signature, header, content_key, dated_at, read_at, handled_at,
-                    archived_at FROM message WHERE sender = ?1 AND id = ?2",
+                    archived_at, coalesce((SELECT exported_at FROM exported WHERE message = message.rowid), 0)
+             FROM message WHERE sender = ?1 AND id = ?2",
             params![Column(sender), Column(&id)],
             |row| {
                 let place = match row.get(1)? {
@@ -303,6 +308,7 @@ fn message(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<Reco
                 let (Column(dated_at), Column(read_at)) = (row.get(7)?, row.get(8)?);
                 let (Column(handled_at), Column(archived_at)) = (row.get(9)?, row.get(10)?);
                 let (Column(signature), Column(content_key)) = (row.get(4)?, row.get(6)?);
+                let Column(exported_at) = row.get(11)?;
                 let bytes = |column| row.get::<_, Vec<u8>>(column).map(Into::into);
                 let message = ArchivedMessage {
                     id,
@@ -318,16 +324,26 @@ fn message(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<Reco
                     handled_at,
                     archived_at,
                     deliveries: Vec::new(),
+                    exported_at,
                 };
                 Ok((row.get::<_, i64>(0)?, message))
             },
         )
         .optional()?;
     let Some((rowid, mut message)) = found else {
-        return Ok(Record::Deleted(DeletedMessage {
-            id,
-            sender: sender.clone(),
-        }));
+        return match unopened::kept(tx, sender, id)? {
+            Some(kept) => Ok(kept.is_mail.then(|| {
+                Record::Unopened(UnopenedMessage {
+                    id,
+                    sender: sender.clone(),
+                    received_at: kept.received_at,
+                })
+            })),
+            None => Ok(Some(Record::Deleted(DeletedMessage {
+                id,
+                sender: sender.clone(),
+            }))),
+        };
     };
     let mut select =
         tx.prepare_cached("SELECT address, state, state_at FROM delivery WHERE message = ?1 ORDER BY address")?;
@@ -340,7 +356,7 @@ fn message(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<Reco
         })
     })?;
     message.deliveries = rows.collect::<Result<_, _>>()?;
-    Ok(Record::Message(Box::new(message)))
+    Ok(Some(Record::Message(Box::new(message))))
 }
 
 fn correspondent(tx: &Transaction<'_>, address: &Address) -> Result<Option<Record>, Error> {
@@ -368,7 +384,7 @@ fn correspondent(tx: &Transaction<'_>, address: &Address) -> Result<Option<Recor
 fn size(record: &Record) -> usize {
     match record {
         Record::Message(message) => message.content.len().saturating_add(8 * 1024),
-        Record::Deleted(_) => 128,
+        Record::Deleted(_) | Record::Unopened(_) => 128,
         Record::Correspondent(_) => 24 * 1024,
     }
 }

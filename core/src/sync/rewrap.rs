@@ -39,14 +39,15 @@ struct Sent {
     content: Zeroizing<Vec<u8>>,
 }
 
-/// Queues a request to each sender of whom something is kept sealed that no key here opens.
+/// Queues a request to each sender of whom something is kept sealed that no key here opens. One that was asked tomorrow is asked
+/// by a clock that was wrong.
 fn ask(tx: &Transaction<'_>) -> Result<(), Error> {
     let now = clock::now();
     let (again, since) = (now.plus_days(-ASK_AGAIN_DAYS), now.plus_days(-ASK_DAYS));
     let mut select = tx.prepare_cached(
         "SELECT rowid, sender, id FROM unopened
          WHERE reason IN (?1, ?2) AND sender <> ''
-         AND asked_at < ?3 AND (received_at > ?4 OR asked_at = 0) ORDER BY rowid LIMIT ?5",
+         AND asked_at NOT BETWEEN ?3 AND ?4 AND (received_at > ?5 OR asked_at = 0) ORDER BY rowid LIMIT ?6",
     )?;
     let most = u32::try_from(limits::REWRAPS).unwrap_or(u32::MAX);
     let rows = select.query_map(
@@ -54,6 +55,7 @@ fn ask(tx: &Transaction<'_>) -> Result<(), Error> {
             Reason::NoPrekey,
             Reason::CannotOpen,
             Column(&again),
+            Column(&now),
             Column(&since),
             most
         ],

@@ -1,9 +1,11 @@
 //! Envelopes that could not be opened: kept sealed, and tried again while what was missing may still come.
 
+use protocol::archive::UnopenedMessage;
+use protocol::envelope::{Class, Header};
 use protocol::sequence::{Entry, EntryBody, SequencePage};
 use protocol::{Address, Digest, MessageId, Timestamp, cbor};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::SyncReport;
 use crate::account::Account;
@@ -60,6 +62,22 @@ coded! {
         PayloadLost = "payload-lost",
         SenderUnknown = "sender-unknown",
         WrongSignature = "wrong-signature",
+    }
+}
+
+impl Reason {
+    /// Whether the sender's wrapping it again can make it readable.
+    const fn is_mended_by_a_wrap(self) -> bool {
+        match self {
+            Self::CannotOpen
+            | Self::CannotStore
+            | Self::IdentityChanged
+            | Self::KeysUnverified
+            | Self::NoPrekey
+            | Self::SenderUnknown
+            | Self::WrongSignature => true,
+            Self::Emptied | Self::Malformed | Self::OtherRecipient | Self::PayloadLost => false,
+        }
     }
 }
 
@@ -219,11 +237,62 @@ pub(crate) fn try_again(tx: &Transaction<'_>, sender: &Address) -> Result<(), Er
     Ok(())
 }
 
-/// It came once more, and was opened.
-pub(super) fn forget(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
+/// It is here, or was deleted.
+pub(crate) fn forget(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
     tx.execute(
         "DELETE FROM unopened WHERE sender = ?1 AND id = ?2",
         params![Column(sender), Column(&id)],
+    )?;
+    Ok(())
+}
+
+/// A message that is kept sealed.
+pub(crate) struct Kept {
+    pub(crate) received_at: Timestamp,
+    /// Whether its sender can be asked to wrap it again. Of receipts and states nobody keeps a copy.
+    pub(crate) is_mail: bool,
+}
+
+/// What is kept of this message, if it is kept sealed.
+pub(crate) fn kept(connection: &Connection, sender: &Address, id: MessageId) -> Result<Option<Kept>, Error> {
+    let mut select = connection.prepare_cached(
+        "SELECT entry, reason, received_at FROM unopened WHERE sender = ?1 AND id = ?2 ORDER BY received_at LIMIT 1",
+    )?;
+    let kept = select.query_row(params![Column(sender), Column(&id)], |row| {
+        let (entry, reason, Column(received_at)): (Vec<u8>, Reason, _) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Kept {
+            received_at,
+            is_mail: reason.is_mended_by_a_wrap() && is_mail(&entry),
+        })
+    });
+    Ok(kept.optional()?)
+}
+
+/// Whether this is an entry of a mail, or what [`ask_for`] puts in the place of one.
+fn is_mail(entry: &[u8]) -> bool {
+    if entry.is_empty() {
+        return true;
+    }
+    let Ok(EntryBody::Mail(mail)) = cbor::decode(entry) else {
+        return false;
+    };
+    Header::parse(&mail.header).is_ok_and(|header| header.class == Class::Mail)
+}
+
+/// An earlier phone, or the main device, keeps this sealed: its sender is asked to wrap it for this device, too.
+pub(crate) fn ask_for(tx: &Transaction<'_>, kept: &UnopenedMessage) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO unopened (sender, id, entry, payload, reason, received_at)
+         SELECT ?1, ?2, x'', x'', ?3, ?4
+         WHERE NOT EXISTS (SELECT 1 FROM seen WHERE sender = ?1 AND id = ?2)
+         AND NOT EXISTS (SELECT 1 FROM message WHERE sender = ?1 AND id = ?2)
+         AND NOT EXISTS (SELECT 1 FROM unopened WHERE sender = ?1 AND id = ?2)",
+        params![
+            Column(&kept.sender),
+            Column(&kept.id),
+            Reason::NoPrekey,
+            Column(&kept.received_at)
+        ],
     )?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use protocol::archive::{
     self, ArchiveKey, ArchivedCorrespondent, ArchivedDelivery, ArchivedMessage, DeletedMessage, Part, Place, Record,
+    UnopenedMessage,
 };
 use protocol::cbor::{self, Format as _};
 use protocol::chunked::{self, ContentKey};
@@ -29,6 +30,7 @@ fn archives_are_those_of_the_page() {
             deleted(),
             correspondent(Some(NOW)),
             correspondent(None),
+            unopened(),
         ],
     };
     let small = Part {
@@ -38,7 +40,7 @@ fn archives_are_those_of_the_page() {
     // The record's number stands behind version, map, key, list and its own array.
     let mut unknown = encoded.clone();
     assert_eq!(unknown[4..6], [0x82, 0x01]);
-    unknown[5] = 3;
+    unknown[5] = 4;
     let mut refusals = common_refusals("archive part", &encoded);
     refusals.push(refused(
         "a record that is not known",
@@ -123,6 +125,7 @@ pub(crate) fn records() -> Vec<Record> {
         draft(),
         deleted(),
         correspondent(Some(NOW)),
+        unopened(),
     ]
 }
 
@@ -149,6 +152,7 @@ fn message(number: u8, sender: &Person, place: Place) -> ArchivedMessage {
         handled_at: None,
         archived_at: None,
         deliveries: Vec::new(),
+        exported_at: None,
     }
 }
 
@@ -168,6 +172,7 @@ fn received() -> Record {
         read_at: Some(NOW),
         handled_at: Some(NOW.plus_seconds(60)),
         archived_at: Some(NOW.plus_days(1)),
+        exported_at: Some(NOW.plus_seconds(30)),
         ..sealed(0x41, &Person::jean(), Place::Received)
     }))
 }
@@ -195,6 +200,14 @@ fn deleted() -> Record {
     Record::Deleted(DeletedMessage {
         id: MessageId::from_bytes([0x45; 16]),
         sender: Person::jean().address,
+    })
+}
+
+fn unopened() -> Record {
+    Record::Unopened(UnopenedMessage {
+        id: MessageId::from_bytes([0x46; 16]),
+        sender: Person::jean().address,
+        received_at: NOW,
     })
 }
 

@@ -80,6 +80,8 @@ impl World {
         for who in ADDRESSES {
             outside.run(who, &["enrol", who], None).await.well();
             outside.run(who, &["back-up"], None).await.well();
+            // From now on the relay knows that there is a backup.
+            outside.run(who, &["exchange"], None).await.well();
         }
         let stranger = Stranger::enrol_at(outside.plain_url(), STRANGER, outside.code(STRANGER)).await;
         Self {

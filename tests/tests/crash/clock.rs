@@ -48,3 +48,26 @@ async fn a_clock_that_jumps_costs_no_key_and_no_mail() {
         assert!(outside.phone(GP).unopened().unwrap().is_empty());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_for_by_a_wrong_clock_is_asked_for_again_by_the_right_one() {
+    let mut outside = Outside::open(PROGRAM);
+    for who in [NURSE, GP] {
+        outside.run(who, &["enrol", who], None).await.well();
+        outside.run(who, &["back-up"], None).await.well();
+        outside.run(who, &["exchange"], None).await.well();
+    }
+    outside.run(NURSE, &["send", GP, "En route", "100"], None).await.well();
+    outside.run(NURSE, &["exchange"], None).await.well();
+    outside.clock_ahead_days = 3;
+    outside.run("gp-2", &["recover", GP], None).await.well();
+    outside.run("gp-2", &["exchange"], None).await.well();
+    assert_eq!(outside.phone("gp-2").unopened().unwrap().len(), 1);
+    outside.clock_ahead_days = 0;
+    // The question is lost with the phone that it went to.
+    outside.run("nurse-2", &["recover", NURSE], None).await.well();
+    for who in ["nurse-2", "gp-2", "nurse-2", "nurse-2", "gp-2"] {
+        outside.run(who, &["exchange"], None).await.well();
+    }
+    assert_eq!(inbox(&outside.phone("gp-2")), ["En route"]);
+}

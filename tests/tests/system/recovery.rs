@@ -7,36 +7,39 @@ use pli_core::store::StoreError;
 use pli_core::{Error, Folder, RecoveryPhrase, Session};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 
-/// The GP's phone with its phrase, backed up.
-async fn enrolled_with_backup(place: &Place) -> (Session, RecoveryPhrase) {
-    let gp = place.phone(GP);
-    let phrase = gp.enrol(&address(GP), &place.code(GP)).await.unwrap();
-    gp.phrase_shown().unwrap();
-    gp.start_backup(&phrase).unwrap();
-    (gp, phrase)
+/// Somebody's phone with its phrase, backed up.
+async fn enrolled_with_backup(place: &Place, who: &str) -> (Session, RecoveryPhrase) {
+    let phone = place.phone(who);
+    let phrase = phone.enrol(&address(who), &place.code(who)).await.unwrap();
+    phone.phrase_shown().unwrap();
+    phone.start_backup(&phrase).unwrap();
+    (phone, phrase)
 }
 
-/// A new phone with the GP's account, in a folder of its own.
-async fn replaced(place: &Place, phrase: &RecoveryPhrase) -> Session {
-    place.lose(GP);
-    let gp = place.phone(GP);
-    gp.recover(&address(GP), phrase).await.unwrap();
-    gp
+/// A new phone with somebody's account, in a folder of its own.
+async fn replaced(place: &Place, who: &str, phrase: &RecoveryPhrase) -> Session {
+    place.lose(who);
+    let phone = place.phone(who);
+    phone.recover(&address(who), phrase).await.unwrap();
+    phone
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_phone_with_the_phrase_has_everything_up_to_the_last_increment() {
     let place = Place::open().await;
     let (nurse, cardiologist) = (place.enrol(NURSE).await, place.enrol(CARDIOLOGIST).await);
-    let (gp, phrase) = enrolled_with_backup(&place).await;
+    let (gp, phrase) = enrolled_with_backup(&place, GP).await;
     nurse.send(&draft(&[GP], "Lue")).unwrap();
     nurse.send(&draft(&[GP], "Effacée")).unwrap();
     nurse.sync().await.unwrap();
     gp.sync().await.unwrap();
-    let of = |phone: &Session, subject: &str| {
+    let find = |phone: &Session, subject: &str| {
         let mails = phone.list(Folder::Inbox, None, 100).unwrap();
-        mails.iter().find(|mail| mail.subject == subject).unwrap().number
+        mails.into_iter().find(|mail| mail.subject == subject).unwrap()
     };
+    let of = |phone: &Session, subject: &str| find(phone, subject).number;
+    gp.record_export(of(&gp, "Lue"), find(&gp, "Lue").id, "lettre.hpr")
+        .unwrap();
     gp.mark_read(of(&gp, "Lue")).unwrap();
     gp.delete(of(&gp, "Effacée")).unwrap();
     let sent = gp.send(&draft(&[CARDIOLOGIST], "Avis")).unwrap();
@@ -52,11 +55,13 @@ async fn a_new_phone_with_the_phrase_has_everything_up_to_the_last_increment() {
     // It waits at the relay for the phone that is lost.
     nurse.send(&draft(&[GP], "En route")).unwrap();
     nurse.sync().await.unwrap();
-    let gp = replaced(&place, &phrase).await;
+    let gp = replaced(&place, GP, &phrase).await;
     let report = gp.sync().await.unwrap();
     assert_eq!(report.restored, 3);
     assert_eq!(inbox(&gp), ["Lue"]);
     assert!(gp.message(of(&gp, "Lue")).unwrap().summary.read_at.is_some());
+    // The practice's software has it.
+    assert!(gp.unexported().unwrap().is_empty());
     let sent = gp.list(Folder::Sent, None, 10).unwrap();
     assert_eq!(state(&gp, sent[0].number, CARDIOLOGIST), "retrieved");
     assert_eq!(gp.list(Folder::Drafts, None, 10).unwrap()[0].subject, "Brouillon");
@@ -83,17 +88,52 @@ async fn a_new_phone_with_the_phrase_has_everything_up_to_the_last_increment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_phone_had_not_opened_yet_is_asked_for_by_the_next_one() {
+    let place = Place::open().await;
+    let (nurse, of_nurse) = enrolled_with_backup(&place, NURSE).await;
+    let (gp, phrase) = enrolled_with_backup(&place, GP).await;
+    gp.sync().await.unwrap();
+    drop(gp);
+    nurse.send(&draft(&[GP], "En route")).unwrap();
+    nurse.sync().await.unwrap();
+    // The second phone keeps what was sealed for the first one, and asks for it.
+    let gp = replaced(&place, GP, &phrase).await;
+    gp.sync().await.unwrap();
+    assert_eq!(gp.unopened().unwrap().len(), 1);
+    assert_eq!(gp.backup().unwrap().unwrap().due, 0);
+    // Both are lost, and the question with them.
+    drop((gp, nurse));
+    let nurse = replaced(&place, NURSE, &of_nurse).await;
+    nurse.sync().await.unwrap();
+    let gp = replaced(&place, GP, &phrase).await;
+    gp.sync().await.unwrap();
+    assert_eq!(gp.unopened().unwrap().len(), 1);
+    for phone in [&nurse, &nurse, &gp] {
+        phone.sync().await.unwrap();
+    }
+    assert_eq!(inbox(&gp), ["En route"]);
+    assert!(gp.unopened().unwrap().is_empty());
+    gp.sync().await.unwrap();
+    drop(gp);
+    // What was opened since is not asked for again.
+    let gp = replaced(&place, GP, &phrase).await;
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["En route"]);
+    assert!(gp.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_lost_phone_erases_itself_when_it_hears_of_it_and_not_before() {
     let place = Place::open().await;
     let nurse = place.enrol(NURSE).await;
-    let (lost, phrase) = enrolled_with_backup(&place).await;
+    let (lost, phrase) = enrolled_with_backup(&place, GP).await;
     nurse.send(&draft(&[GP], "Secret")).unwrap();
     nurse.sync().await.unwrap();
     lost.sync().await.unwrap();
     let home = place.home(GP);
     assert!(home.join("store.db").exists());
     place.rename(GP, "lost");
-    let gp = replaced(&place, &phrase).await;
+    let gp = replaced(&place, GP, &phrase).await;
     gp.sync().await.unwrap();
     assert_eq!(inbox(&gp), ["Secret"]);
     drop(lost);
@@ -129,7 +169,7 @@ async fn a_phrase_of_somebody_else_takes_nothing_over() {
 async fn a_backup_that_does_not_follow_what_the_relay_has_is_begun_anew() {
     let place = Place::open().await;
     let nurse = place.enrol(NURSE).await;
-    let (gp, phrase) = enrolled_with_backup(&place).await;
+    let (gp, phrase) = enrolled_with_backup(&place, GP).await;
     nurse.send(&draft(&[GP], "Avant")).unwrap();
     nurse.sync().await.unwrap();
     gp.sync().await.unwrap();
@@ -148,7 +188,7 @@ async fn a_backup_that_does_not_follow_what_the_relay_has_is_begun_anew() {
     gp.sync().await.unwrap();
     assert_eq!(gp.backup().unwrap().unwrap().due, 0);
     drop(gp);
-    let gp = replaced(&place, &phrase).await;
+    let gp = replaced(&place, GP, &phrase).await;
     gp.sync().await.unwrap();
     assert_eq!(inbox(&gp), ["Avant", "Après"]);
 }
@@ -158,7 +198,7 @@ async fn a_backup_that_does_not_follow_what_the_relay_has_is_begun_anew() {
 async fn damaged_parts_of_the_backup_hold_up_nothing_else() {
     let place = Place::open().await;
     let nurse = place.enrol(NURSE).await;
-    let (gp, phrase) = enrolled_with_backup(&place).await;
+    let (gp, phrase) = enrolled_with_backup(&place, GP).await;
     let blobs = || {
         let files = std::fs::read_dir(place.folder.path().join("relay/blobs")).unwrap();
         let paths = files.map(|file| file.unwrap().path());
@@ -180,7 +220,7 @@ async fn damaged_parts_of_the_backup_hold_up_nothing_else() {
         bytes[middle] ^= 1;
         std::fs::write(path, bytes).unwrap();
     }
-    let gp = replaced(&place, &phrase).await;
+    let gp = replaced(&place, GP, &phrase).await;
     nurse.send(&draft(&[GP], "Nouvelle")).unwrap();
     nurse.sync().await.unwrap();
     let report = gp.sync().await.unwrap();
@@ -196,7 +236,7 @@ async fn damaged_parts_of_the_backup_hold_up_nothing_else() {
 async fn a_backup_without_room_ends_no_watch() {
     let place = Place::open().await;
     let nurse = place.enrol(NURSE).await;
-    let (gp, _) = enrolled_with_backup(&place).await;
+    let (gp, _) = enrolled_with_backup(&place, GP).await;
     nurse.send(&draft(&[GP], "Un")).unwrap();
     nurse.sync().await.unwrap();
     gp.sync().await.unwrap();

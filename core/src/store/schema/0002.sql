@@ -37,7 +37,7 @@ CREATE TABLE backup_part (
     PRIMARY KEY (archive, number)
 ) STRICT, WITHOUT ROWID;
 
--- What changed since the backup was written. An address alone stands for a correspondent.
+-- Mails, opened or not, and correspondents that changed since the backup was written. An address alone stands for a correspondent.
 CREATE TABLE backup_due (
     address TEXT NOT NULL,
     id      BLOB NOT NULL DEFAULT x'',
@@ -68,12 +68,23 @@ CREATE TRIGGER backup_message_deleted AFTER DELETE ON message WHEN EXISTS (SELEC
     ON CONFLICT DO NOTHING;
 END;
 
+CREATE TRIGGER backup_unopened_inserted AFTER INSERT ON unopened
+WHEN new.id <> x'' AND EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT INTO backup_due (address, id) VALUES (new.sender, new.id)
+    ON CONFLICT DO NOTHING;
+END;
+
 CREATE TRIGGER backup_delivery_inserted AFTER INSERT ON delivery WHEN EXISTS (SELECT 1 FROM backup) BEGIN
     INSERT INTO backup_due (address, id) SELECT sender, id FROM message WHERE rowid = new.message
     ON CONFLICT DO NOTHING;
 END;
 
 CREATE TRIGGER backup_delivery_updated AFTER UPDATE ON delivery WHEN EXISTS (SELECT 1 FROM backup) BEGIN
+    INSERT INTO backup_due (address, id) SELECT sender, id FROM message WHERE rowid = new.message
+    ON CONFLICT DO NOTHING;
+END;
+
+CREATE TRIGGER backup_exported_inserted AFTER INSERT ON exported WHEN EXISTS (SELECT 1 FROM backup) BEGIN
     INSERT INTO backup_due (address, id) SELECT sender, id FROM message WHERE rowid = new.message
     ON CONFLICT DO NOTHING;
 END;
