@@ -154,12 +154,13 @@ impl Outside {
     }
 
     fn prepare(&self, command: &mut Command, who: &str, words: &[&str], crash_at: Option<&str>) {
-        // Who recovers an account types in the phrase that its enrolment showed.
-        let account = words.get(1).filter(|_| words[0] == "recover").unwrap_or(&who);
+        // Who recovers an account types in the phrase that its enrolment showed; who enrols it anew, the operator's last code.
+        let is_of_account = ["enrol", "recover", "reissue"].contains(&words[0]);
+        let account = words.get(1).filter(|_| is_of_account).unwrap_or(&who);
         let phrase = self.folder.path().join(format!("{account}.phrase"));
-        let code = self.folder.path().join(format!("{who}.code"));
+        let code = self.folder.path().join(format!("{account}.code"));
         if words[0] == "enrol" && !code.exists() {
-            std::fs::write(&code, self.code(who)).unwrap();
+            std::fs::write(&code, self.code(account)).unwrap();
         }
         command
             .args(words)

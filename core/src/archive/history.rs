@@ -298,15 +298,16 @@ pub(crate) fn take_note(tx: &Transaction<'_>, message: &Message) -> Result<(), E
 
 /// How long a device waits to be told where its history is before it asks, in days.
 const PATIENCE_DAYS: i64 = 1;
+/// Since when it waits that asks with the next sync.
+pub(super) const OVERDUE: Timestamp = Timestamp::from_millis(1);
 
 impl Session {
-    /// Asks for the history where it should have come by now, or something of this account came that did not open.
+    /// Asks for the history where it should have come by now.
     pub(crate) fn ask_for_history(&self, account: &Account) -> Result<(), Error> {
         let (at, now) = (self.relay.clock.now(), clock::now());
         self.write(|tx| {
             let is_overdue: bool = tx.query_row(
-                "SELECT history_awaited_at > 0 AND (history_awaited_at < ?1 OR EXISTS (SELECT 1 FROM unopened
-                    WHERE unopened.sender = account.address AND unopened.received_at >= history_awaited_at)) FROM account",
+                "SELECT history_awaited_at > 0 AND history_awaited_at < ?1 FROM account",
                 [Column(&now.plus_days(-PATIENCE_DAYS))],
                 |row| row.get(0),
             )?;
@@ -317,6 +318,15 @@ impl Session {
             Ok(())
         })
     }
+}
+
+/// Something of this account's other devices came and did not open: it may have said where the history is.
+pub(crate) fn note_may_be_lost(tx: &Transaction<'_>) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE account SET history_awaited_at = ?1 WHERE history_awaited_at > 0",
+        [Column(&OVERDUE)],
+    )?;
+    Ok(())
 }
 
 /// This device is to be told where its history is.

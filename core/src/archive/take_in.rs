@@ -138,7 +138,7 @@ impl Session {
                     tracing::warn!("the history is not whole and is asked for again");
                     return self.write(|tx| {
                         tx.execute("DELETE FROM restoration", [])?;
-                        history::await_history(tx, Timestamp::from_millis(1))
+                        history::await_history(tx, history::OVERDUE)
                     });
                 }
                 sealed => sealed?,

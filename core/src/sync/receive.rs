@@ -122,6 +122,7 @@ impl Arrival<'_> {
                 Ok(())
             }
             What::Nothing => Ok(()),
+            What::OwnLost => crate::archive::note_may_be_lost(tx),
             What::Unopened { reason, from } => {
                 unopened::keep(tx, *reason, from.as_ref(), self.entry)?;
                 done.unopened = done.unopened.saturating_add(1);
@@ -139,8 +140,10 @@ pub(super) enum What {
         deposited_at: Timestamp,
     },
     Notice(Notice),
-    /// Known already.
+    /// Known already, or nothing that could still be of use.
     Nothing,
+    /// Another device of this account said something that does not open.
+    OwnLost,
     /// Kept as it came.
     Unopened {
         reason: Reason,
@@ -218,14 +221,10 @@ impl Session {
         }
         // It waited for a device that this one has come after.
         if mail.wrap.device != account.device {
-            return match header.class {
-                Class::Mail => keep(Reason::NoPrekey, from),
-                // A receipt or request of an earlier phone's time: who sent it does not keep it.
-                Class::Quiet | Class::Own => Ok(Step::Done(What::Nothing)),
-            };
+            return Ok(Step::Done(without_key(Reason::NoPrekey, &header)));
         }
         let Some(secret) = self.read(|connection| prekeys::secret(connection, mail.wrap.prekey))? else {
-            return keep(Reason::NoPrekey, from);
+            return Ok(Step::Done(without_key(Reason::NoPrekey, &header)));
         };
         let payload = entry.payload.as_deref().map_or(&[][..], Vec::as_slice);
         match envelope::open(&mail.header, &mail.wrap, payload, &secret) {
@@ -235,7 +234,7 @@ impl Session {
                 id: header.id,
                 mail,
             }),
-            Err(_) => keep(Reason::CannotOpen, from),
+            Err(_) => Ok(Step::Done(without_key(Reason::CannotOpen, &header))),
         }
     }
 
@@ -305,6 +304,18 @@ impl Session {
             }
         }
         Ok(senders)
+    }
+}
+
+/// What no key here opens. A mail is kept, for its sender can wrap it again; of all else its sender keeps nothing.
+fn without_key(reason: Reason, header: &Header) -> What {
+    match header.class {
+        Class::Mail => What::Unopened {
+            reason,
+            from: Some((header.from.clone(), header.id)),
+        },
+        Class::Quiet => What::Nothing,
+        Class::Own => What::OwnLost,
     }
 }
 

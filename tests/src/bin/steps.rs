@@ -26,6 +26,7 @@ async fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["serve", listen] => serve(listen).await,
+        ["reissue", address] => reissue(address),
         words => act(words).await,
     };
     match done {
@@ -54,6 +55,12 @@ async fn serve(listen: &str) -> Result<(), Failure> {
     println!("{}", running.local_addr());
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     Ok(running.stop().await?)
+}
+
+/// The operator activates an address anew; this home is the relay's.
+fn reissue(address: &str) -> Result<(), Failure> {
+    let code = backend::admin::reissue(variable("PLI_STEPS_HOME")?.as_ref(), &address.parse()?)?;
+    Ok(std::fs::write(variable("PLI_STEPS_CODE_FILE")?, code)?)
 }
 
 async fn act(words: &[&str]) -> Result<(), Failure> {
@@ -134,6 +141,12 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
         ["withdraw", subject] => {
             let number = find(&phone, Folder::Sent, subject)?.ok_or("no such mail was sent")?;
             phone.withdraw(number)?;
+        }
+        ["accept", address] => {
+            let address = address.parse()?;
+            if let Some(number) = phone.identity(&address).await?.changed {
+                phone.accept_identity(&address, &number)?;
+            }
         }
         words => change_devices(&phone, words).await?,
     }

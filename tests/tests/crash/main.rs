@@ -14,6 +14,7 @@ mod disk;
 mod handover;
 mod phone;
 mod recovery;
+mod reissue;
 mod relay;
 mod rollback;
 mod schedules;

@@ -399,6 +399,7 @@ async fn a_history_that_is_lost_on_its_way_is_asked_for_again() {
     for _ in 0..2 {
         tablet.sync().await.unwrap();
         assert!(inbox(&tablet).is_empty());
+        assert!(tablet.unopened().unwrap().is_empty());
     }
     gp.sync().await.unwrap();
     for _ in 0..2 {
