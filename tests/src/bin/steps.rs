@@ -171,6 +171,11 @@ async fn change_devices(phone: &Session, words: &[&str]) -> Result<(), Failure> 
                 return Err("not linked yet".into());
             }
         }
+        ["remove-others"] => {
+            for device in phone.devices()?.iter().filter(|device| !device.is_this) {
+                phone.remove_device(device.id)?;
+            }
+        }
         ["suspend-others"] => {
             for device in phone.devices()?.iter().filter(|device| !device.is_this) {
                 phone.suspend_device(device.id).await?;

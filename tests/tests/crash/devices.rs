@@ -1,4 +1,4 @@
-//! A second device that is added and removed again: both devices end at each of their steps, and are started again.
+//! A second device that is added, and one that is removed: both devices end at each of their steps, and are started again.
 
 use pli_tests::place::{GP, NURSE, inbox};
 use pli_tests::process::Outside;
@@ -74,6 +74,62 @@ async fn a_relay_that_ends_while_a_list_is_published_goes_on() {
 
 async fn tell(crashing: usize, step: &str) -> bool {
     story::tell(STORY, (crashing, step), |_, _| (), check).await
+}
+
+/// The tablet is lost: the phone takes it off the list, and it erases itself once it is found.
+const REMOVAL: &[Command] = &[
+    (NURSE, &["enrol", NURSE]),
+    (GP, &["enrol", GP]),
+    (TABLET, &["show-code", GP]),
+    (GP, &["confirm-code"]),
+    (GP, &["sync"]),
+    (TABLET, &["finish-link"]),
+    (NURSE, &["send", GP, "Secret", "100"]),
+    (NURSE, &["sync"]),
+    (GP, &["sync"]),
+    (TABLET, &["sync"]),
+    (GP, &["remove-others"]),
+    (GP, &["sync"]),
+    (TABLET, &["learn-of-removal"]),
+    (NURSE, &["send", GP, "Après", "100"]),
+    (NURSE, &["sync"]),
+    (GP, &["sync"]),
+];
+
+const REMOVE: usize = 10;
+const TAKE_OFF: usize = 11;
+const ERASE: usize = 12;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_ends_while_it_removes_another_or_is_removed_goes_on() {
+    // What other stories name happens here, too.
+    let steps = [
+        ("list-signed", TAKE_OFF),
+        ("list-published", TAKE_OFF),
+        ("erasing-begun", ERASE),
+        ("key-erased", ERASE),
+    ];
+    at_each_step(REMOVAL, steps.into_iter(), remove).await;
+    for step in ["store-commit-due", "store-committed"] {
+        at_each_commit(REMOVAL, &[REMOVE, TAKE_OFF], (step, 1), remove).await;
+    }
+}
+
+async fn remove(crashing: usize, step: &str) -> bool {
+    story::tell(
+        REMOVAL,
+        (crashing, step),
+        |_, _| (),
+        |outside, what| {
+            let gp = outside.phone(GP);
+            assert_eq!(inbox(&gp), ["Secret", "Après"], "{what}");
+            assert_eq!(gp.devices().unwrap().len(), 1, "{what}");
+            // Who looks after it makes a fresh store: there is nothing in it.
+            let left = outside.home(TABLET).join("store.db");
+            assert!(!left.exists() || inbox(&outside.phone(TABLET)).is_empty(), "{what}");
+        },
+    )
+    .await
 }
 
 /// Whatever happened on the way: both devices show the same, each mail once.

@@ -1,7 +1,10 @@
 //! Somebody who was away: what senders are told meanwhile, and that the phone is reachable again after one sync.
 
-use pli_core::Folder;
+use pli_core::{Error, Folder};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft, inbox, state};
+use protocol::{Code, Timestamp, limits};
+
+use super::devices::linked;
 
 /// Lets the GP's batch of prekeys end, as it does after thirty days.
 fn end_batch(place: &Place) {
@@ -58,4 +61,44 @@ async fn receipts_for_somebody_away_wait_until_they_are_back() {
     nurse.sync().await.unwrap();
     gp.sync().await.unwrap();
     assert_eq!(state(&gp, sent, NURSE), "read");
+}
+
+/// A tablet in a drawer: it is shut out after 120 days, keeps what it has, and gets the rest from the phone once it is let in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tablet_that_is_silent_for_months_is_suspended_and_catches_up_from_the_phone() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    for subject in ["Avant", "Entre-temps"] {
+        nurse.send(&draft(&[GP], subject)).unwrap();
+        nurse.sync().await.unwrap();
+        gp.sync().await.unwrap();
+        if subject == "Avant" {
+            tablet.sync().await.unwrap();
+            tablet.sync().await.unwrap();
+        }
+    }
+    assert_eq!(inbox(&tablet), ["Avant"]);
+    for (days, count) in [(limits::SILENT_DAYS - 1, 0), (limits::SILENT_DAYS, 1)] {
+        let later = Timestamp::now().plus_days(days);
+        place.relay().sweep(later).await.unwrap();
+        assert_eq!(gp.suspensions().await.unwrap().len(), count, "{days} days");
+    }
+    let refused = tablet.sync().await;
+    assert!(
+        matches!(refused, Err(Error::Relay(Code::DeviceSuspended))),
+        "{refused:?}"
+    );
+    assert!(place.home("tablet").join("store.db").exists());
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    gp.lift_suspension(gp.devices().unwrap()[1].id).unwrap();
+    gp.sync().await.unwrap();
+    for _ in 0..2 {
+        tablet.sync().await.unwrap();
+    }
+    let mut shown = inbox(&tablet);
+    shown.sort();
+    assert_eq!(shown, ["Après", "Avant", "Entre-temps"]);
 }

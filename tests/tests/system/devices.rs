@@ -4,8 +4,11 @@ use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_core::{Error, Folder, Session};
 use pli_tests::dice::Dice;
+use pli_tests::line::client;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
-use protocol::Code;
+use protocol::api::{KeysAnswer, path};
+use protocol::link::{Answer, LinkCode};
+use protocol::{Code, cbor};
 
 /// The GP's tablet, added by the GP's phone.
 pub(crate) async fn linked(place: &Place, main: &Session, name: &str) -> Session {
@@ -433,4 +436,36 @@ async fn who_has_only_seen_the_code_puts_no_other_device_in_its_place() {
         assert!(gp.link_request(wrong).await.is_err(), "{wrong}");
     }
     assert_eq!(gp.link_request(&code).await.unwrap().name.as_str(), "tablet");
+}
+
+/// Whoever has seen the code can answer in the main device's place, and takes the tablet into no account by that.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_seen_the_code_takes_the_new_device_into_no_account() {
+    let place = Place::open().await;
+    let (_nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = place.phone_in("tablet");
+    let code = tablet
+        .show_link_code(&address(GP), &"tablet".parse().unwrap())
+        .await
+        .unwrap();
+    let seen = LinkCode::parse(&code).unwrap();
+    for (answered_for, is_elsewhere) in [(NURSE, true), (GP, false)] {
+        let url = format!("{}{}/{answered_for}", place.plain_url(), path::IDENTITIES);
+        let answer = client().get(url).send().await.unwrap().bytes().await.unwrap();
+        let shown: KeysAnswer = cbor::decode(&answer).unwrap();
+        let identity = shown.accounts[0].identity.digest();
+        let url = format!("{}{}/{}/answer", place.plain_url(), path::LINKS, seen.channel());
+        let said = client().put(url).body(seen.seal(&Answer { identity }).unwrap());
+        assert!(said.send().await.unwrap().status().is_success());
+        let linked = tablet.finish_link().await;
+        if is_elsewhere {
+            assert!(matches!(linked, Err(Error::LinkedElsewhere)), "{linked:?}");
+        } else {
+            assert!(!linked.unwrap(), "the GP's list does not have it");
+        }
+        assert!(matches!(tablet.sync().await, Err(Error::NotEnrolled)));
+    }
+    gp.confirm_link(&code).await.unwrap();
+    gp.sync().await.unwrap();
+    assert!(tablet.finish_link().await.unwrap());
 }

@@ -53,13 +53,16 @@ async fn a_mail_that_has_waited_too_long_is_expired_here_and_an_empty_place_ther
 async fn a_mail_that_nobody_has_fetched_for_days_can_be_taken_back() {
     let place = Place::open().await;
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
-    let sent = nurse.send(&draft(&[GP], "Repris")).unwrap();
+    let cardiologist = place.enrol(CARDIOLOGIST).await;
+    let sent = nurse.send(&draft(&[GP, CARDIOLOGIST], "Repris")).unwrap();
     nurse.sync().await.unwrap();
+    cardiologist.sync().await.unwrap();
     days_later(&place, 3).await;
     nurse.sync().await.unwrap();
     nurse.withdraw(sent).unwrap();
     nurse.sync().await.unwrap();
     assert_eq!(state(&nurse, sent, GP), "withdrawn");
+    assert_eq!(state(&nurse, sent, CARDIOLOGIST), "retrieved");
     gp.sync().await.unwrap();
     assert!(inbox(&gp).is_empty());
 }

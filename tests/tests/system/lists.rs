@@ -293,7 +293,7 @@ fn remove_other(main: &Session) {
 }
 
 /// What the relay shows of an account.
-async fn shown(place: &Place, address: &str) -> AccountKeys {
+pub(crate) async fn shown(place: &Place, address: &str) -> AccountKeys {
     let url = format!("{}{}/{address}", place.plain_url(), path::IDENTITIES);
     let answer = client().get(url).send().await.unwrap().bytes().await.unwrap();
     let keys: KeysAnswer = cbor::decode(&answer).unwrap();

@@ -16,6 +16,7 @@ mod expiry;
 mod faults;
 mod handover;
 mod hostile;
+mod keys;
 mod lists;
 mod mail;
 mod outbox;

@@ -6,6 +6,8 @@ use pli_core::store::StoreError;
 use pli_core::{Error, Folder};
 use pli_tests::line::Fault;
 use pli_tests::place::{GP, NURSE, Place, draft, inbox, state, sync_until_sent};
+use protocol::api::KeysAnswer;
+use protocol::cbor;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_the_line_does_not_take_holds_up_neither_the_next_nor_what_comes_in() {
@@ -220,4 +222,25 @@ async fn a_draft_that_two_send_leaves_once() {
     gp.sync().await.unwrap();
     assert_eq!(inbox(&gp), ["Une fois"]);
     assert_eq!(state(&nurse, sent, GP), "available");
+}
+
+/// The relay accepted it and its reply was lost; then it says that nobody is enrolled under the address. It is asked what became
+/// of the mail, whatever it says of the recipient.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_was_accepted_is_not_refused_for_a_recipient_who_is_gone_since() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let sent = nurse.send(&draft(&[GP], "Une fois")).unwrap();
+    place.line.fail_next("/v1/deposits", Fault::ReplyLost);
+    nurse.sync().await.unwrap_err();
+    place
+        .line
+        .edit("/v1/keys", |_| cbor::encode(&KeysAnswer { accounts: Vec::new() }));
+    nurse.hurry().unwrap();
+    let report = nurse.sync().await.unwrap();
+    assert_eq!((report.sent, report.refused), (1, 0));
+    assert_eq!(state(&nurse, sent, GP), "available");
+    place.line.honest();
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["Une fois"]);
 }
