@@ -1,6 +1,8 @@
 //! `pli enrol`: this phone becomes the first device of an address.
 
+use pli_core::Session;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::arguments::Enrol;
 use crate::failure::Failure;
@@ -37,6 +39,9 @@ pub(crate) async fn enrol(asked: Enrol, screen: Screen) -> Result<(), Failure> {
         return Err(Failure::InputMissing {
             what: say("the activation code", "le code d'activation"),
         });
+    }
+    if session.own_address()?.as_ref() == Some(&asked.address) && session.unshown_phrase()?.is_none() {
+        return enrol_once_more(session, code, screen).await;
     }
     let has_backup = is_backup_wanted(&asked)?;
     let phrase = session.enrol(&asked.address, code).await?;
@@ -79,6 +84,20 @@ pub(crate) async fn enrol(asked: Enrol, screen: Screen) -> Result<(), Failure> {
     });
     printed?;
     session.phrase_shown()?;
+    session.close();
+    Ok(())
+}
+
+/// The relay was restored to a copy from before this phone enrolled there.
+async fn enrol_once_more(session: Session, code: &str, screen: Screen) -> Result<(), Failure> {
+    session.enrol_once_more(code).await?;
+    screen.answer(&json!({ "enrolled_again": true }), |_| {
+        say(
+            "The relay knows this phone again, with the phrase and the mail that it had. `pli sync` gives it what it lost.",
+            "Le relais connaît de nouveau ce téléphone, avec la phrase et le courrier qu'il avait. `pli sync` lui redonne ce qu'il a perdu.",
+        )
+        .to_owned()
+    })?;
     session.close();
     Ok(())
 }

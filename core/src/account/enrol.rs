@@ -144,6 +144,32 @@ impl Session {
         Ok(phrase)
     }
 
+    /// Enrols this phone once more, as the device that it was: the relay was put back to a copy from before its enrolment, and
+    /// knows nobody at its address. The code is that of then, or another one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyEnrolled`] when the relay knows the address; [`Error::NotEnrolled`], [`Error::Relay`] with
+    /// `activation-refused`, or with `signature-refused` when the account has had another device list since;
+    /// [`Error::Network`].
+    pub async fn enrol_once_more(&self, code: &str) -> Result<(), Error> {
+        let _alone = self.syncing.lock().await;
+        let account = self.read(Account::load)?;
+        match self.relay.identity(&account.address).await {
+            Err(Error::Relay(Code::NotFound)) => {}
+            Ok(_) => return Err(Error::AlreadyEnrolled),
+            Err(error) => return Err(error),
+        }
+        let now = self.relay.clock.now();
+        let request = self.write(|tx| {
+            // Of the prekeys that it published before, it is not known which were handed out.
+            prekeys::make_batch(tx, &account, 0, now)?;
+            request(tx, code)
+        })?;
+        self.relay.enrol(&request).await?;
+        Ok(())
+    }
+
     /// The identity that the relay has for this address, after those that it follows; none where nobody is enrolled.
     ///
     /// With a code by which the operator activates the address anew, mail that was sealed for them is this phone's. That they

@@ -383,8 +383,8 @@ const fn relay_texts(code: Code) -> (&'static str, &'static str) {
             "This message was taken back before it reached the relay: it does not leave any more.",
         ),
         Code::DeviceUnknown => (
-            "Le relais ne connaît plus cet appareil ; rien n'est effacé. Demandez à l'opérateur.",
-            "The relay does not know this device any more; nothing is erased. Ask the operator.",
+            "Le relais ne connaît plus cet appareil ; rien n'est effacé. Demandez à l'opérateur : s'il a restauré une copie plus ancienne que votre inscription, inscrivez-vous de nouveau ici avec le code qu'il vous donne.",
+            "The relay does not know this device any more; nothing is erased. Ask the operator: if a copy older than your enrolment was restored, enrol here once more with the code that they give you.",
         ),
         Code::DeviceSuspended => (
             "Cet appareil est suspendu ; rien n'est effacé. Rétablissez-le depuis l'appareil principal, puis synchronisez.",

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use pli_core::{Error, Folder, Session};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+use protocol::Code;
 
 use crate::devices::{linked, listing, number};
 
@@ -268,4 +269,32 @@ async fn a_phone_put_back_to_before_it_only_sent_doubles_nothing_and_opens_what_
     nurse.send(&draft(&[GP], "Après")).unwrap();
     settle(&[&nurse, &gp]).await;
     assert_eq!(inbox(&gp), ["Après"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_from_before_an_enrolment_takes_the_same_phone_again() {
+    let mut place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    settle(&[&nurse]).await;
+    copy_relay(&mut place).await;
+    let gp = place.enrol(GP).await;
+    nurse.send(&draft(&[GP], "Gardée")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    let number = nurse.identity(&address(GP)).await.unwrap().number;
+    put_relay_back(&mut place).await;
+    let refused = gp.sync().await;
+    assert!(matches!(refused, Err(Error::Relay(Code::DeviceUnknown))), "{refused:?}");
+    drop(gp);
+    let gp = place.phone(GP);
+    let code = place.code(GP);
+    gp.enrol_once_more(&code).await.unwrap();
+    let again = gp.enrol_once_more(&code).await;
+    assert!(matches!(again, Err(Error::AlreadyEnrolled)), "{again:?}");
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Gardée"]);
+    let now = nurse.identity(&address(GP)).await.unwrap();
+    assert!(now.changed.is_none() && now.number == number, "the same person");
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Gardée", "Après"]);
 }
