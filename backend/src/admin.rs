@@ -4,9 +4,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
-use protocol::{Address, Code, Timestamp};
+use protocol::{Address, Code};
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::clock;
 use crate::folder;
 use crate::relay::RelayError;
 use crate::storage::connection;
@@ -107,7 +108,7 @@ fn make_code(data: &Path, address: &Address, reissues: bool) -> Result<String, R
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(StorageError::from)?;
-    let code = match activation::make(&transaction, address, reissues, Timestamp::now()) {
+    let code = match activation::make(&transaction, address, reissues, clock::now()) {
         Err(StorageError::Refused(Code::NotFound, _)) => return Err(RelayError::NoEntry),
         other => other?,
     };

@@ -6,6 +6,7 @@ pub mod admin;
 mod blobs;
 mod bodies;
 mod bus;
+mod clock;
 mod crash;
 mod folder;
 mod http;

@@ -25,7 +25,7 @@ use crate::sockets::Entrance;
 use crate::storage::{Storage, StorageError, deposits, expiry, sequence, suspensions};
 use crate::tls::{self, Tls};
 use crate::tokens::Tokens;
-use crate::{admin, folder};
+use crate::{admin, clock, folder};
 
 const LOCK: &str = "relay.lock";
 const BLOBS: &str = "blobs";
@@ -130,7 +130,7 @@ impl Relay {
             stopping: is_stopping.clone(),
             streams: Mutex::new(Some(streams)),
         });
-        sweep(&app, Timestamp::now()).await?;
+        sweep(&app, clock::now()).await?;
         let handle = Handle::new();
         let server = server.serve(listener, http::router(&app), handle.clone())?;
         let sweeping = tokio::spawn(sweep_hourly(app.clone(), is_stopping));
@@ -342,7 +342,7 @@ async fn sweep_hourly(app: App, mut stopping: watch::Receiver<bool>) {
             () = tokio::time::sleep(SWEEP) => (),
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
-        if let Err(error) = sweep(&app, Timestamp::now()).await {
+        if let Err(error) = sweep(&app, clock::now()).await {
             tracing::warn!(%error, "the hourly sweep failed");
         }
     }

@@ -21,7 +21,7 @@ pub const SIGABRT: i32 = 6;
 /// Names the step at which a process ends.
 pub const CRASH_AT: &str = "PLI_CRASH_AT";
 
-/// By how many days a phone's clock is ahead.
+/// By how many days the clock of a phone, or of the relay, is ahead.
 pub const CLOCK_AHEAD: &str = "PLI_CLOCK_AHEAD_DAYS";
 
 /// People, their phones and a relay in one folder.
@@ -32,6 +32,8 @@ pub struct Outside {
     pub line: Line,
     /// By how many days the clocks of phones are ahead from now on.
     pub clock_ahead_days: i64,
+    /// By how many days the relay's clock is ahead once it is started again.
+    pub relay_ahead_days: i64,
     program: PathBuf,
     tracer: Vec<String>,
     relay: Option<Child>,
@@ -54,6 +56,7 @@ impl Outside {
             folder,
             line,
             clock_ahead_days: 0,
+            relay_ahead_days: 0,
             program: program.into(),
             tracer: tracer.iter().map(|word| word.replace("{folder}", &here)).collect(),
             relay: None,
@@ -77,6 +80,7 @@ impl Outside {
         command
             .args(["serve", &self.upstream.to_string()])
             .env("PLI_STEPS_HOME", self.home("relay"))
+            .env(CLOCK_AHEAD, self.relay_ahead_days.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         crash(&mut command, crash_at);

@@ -9,11 +9,12 @@ use protocol::api::{
 };
 use protocol::identity::VerifiedAccount;
 use protocol::sign::{Purpose, Signature};
-use protocol::{Address, Code, Digest, FormatError, Timestamp};
+use protocol::{Address, Code, Digest, FormatError};
 
 use super::App;
 use super::extract::{Binary, BinaryAnswer, Caller, Enrolling, InPath, Json, Knocking, LookingUp, Stranger};
 use super::refusal::{Refusal, admit};
+use crate::clock;
 use crate::crash::crash_point;
 use crate::storage::accounts::{self, EnrolmentEnd, VerifiedEnrolment};
 use crate::storage::sequence::Place;
@@ -27,7 +28,7 @@ pub(super) async fn server(State(app): State<App>) -> axum::Json<ServerInfo> {
     axum::Json(ServerInfo {
         name: app.name().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        time: Timestamp::now(),
+        time: clock::now(),
     })
 }
 
@@ -37,7 +38,7 @@ pub(super) async fn enrol(
     Stranger { network, .. }: Stranger<Enrolling>,
     Binary { value, digest, .. }: Binary<Enrolment>,
 ) -> Result<axum::Json<Enrolled>, Refusal> {
-    let now = Timestamp::now();
+    let now = clock::now();
     let verified = verify(value, digest)?;
     let device = verified.device.id;
     let address = verified.account.address().clone();
@@ -122,7 +123,7 @@ pub(super) async fn publish_list(
 ) -> Result<StatusCode, Refusal> {
     admit(&app.doors().uploads, caller.device.as_bytes(), 1)?;
     let doors = app.clone();
-    let now = Timestamp::now();
+    let now = clock::now();
     app.storage()
         .write_as(caller.place, move |connection, effects| {
             let removed = accounts::publish_list(connection, effects, &caller.address, &upload, now)?;
@@ -151,7 +152,7 @@ pub(super) async fn challenge(
     admit(&app.doors().challenges, &key, 1)?;
     let challenge = app
         .tokens()
-        .challenge(app.name(), device, Timestamp::now())
+        .challenge(app.name(), device, clock::now())
         .ok_or_else(|| Refusal::new(Code::TemporarilyUnavailable, ""))?;
     Ok(axum::Json(ChallengeAnswer {
         challenge: BASE64.encode(&challenge),
@@ -174,7 +175,7 @@ pub(super) async fn token(
     let signature =
         Signature::try_from(signature.as_slice()).map_err(|_| malformed("a signature has another length"))?;
     let refused = || Refusal::new(Code::ChallengeRefused, "");
-    let now = Timestamp::now();
+    let now = clock::now();
     let device = app.tokens().take_challenge(&challenge, now).ok_or_else(refused)?;
     let stored = app
         .storage()

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use protocol::api::{self, Archives};
-use protocol::{ArchiveId, Code, Digest, Timestamp, limits};
+use protocol::{ArchiveId, Code, Digest, limits};
 
 use super::App;
 use super::extract::{Caller, InPath, Sealed};
 use super::refusal::{Refusal, admit};
+use crate::clock;
 use crate::crash::crash_point;
 use crate::storage::StorageError;
 use crate::storage::archives::{self, Part};
@@ -58,7 +59,7 @@ pub(super) async fn put(
         .map_err(|_| StorageError::Stopped)?
         .map_err(StorageError::File)?;
     app.storage()
-        .write(move |connection, effects| archives::put(connection, effects, place, (&part, file), Timestamp::now()))
+        .write(move |connection, effects| archives::put(connection, effects, place, (&part, file), clock::now()))
         .await?;
     crash_point!("part-unanswered");
     Ok(StatusCode::NO_CONTENT)

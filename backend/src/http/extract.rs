@@ -12,12 +12,13 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use protocol::cbor::{self, Format};
-use protocol::{Code, DeviceId, Digest, Timestamp, api, limits};
+use protocol::{Code, DeviceId, Digest, api, limits};
 use serde::de::DeserializeOwned;
 
 use super::App;
 use super::refusal::{Refusal, admit};
 use crate::bodies::HeldBody;
+use crate::clock;
 use crate::limits::{Buckets, Doors, network};
 use crate::tokens::Bearer;
 
@@ -36,7 +37,7 @@ impl FromRequestParts<App> for Caller {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim());
         token
-            .and_then(|token| app.tokens().bearer(token, Timestamp::now()))
+            .and_then(|token| app.tokens().bearer(token, clock::now()))
             .map(|bearer| {
                 parts.extensions.insert(Sender::Device(bearer.device));
                 Self(bearer)

@@ -12,6 +12,7 @@ use protocol::{Address, Code, DeviceId, Timestamp, limits};
 use super::App;
 use super::extract::{Binary, BinaryAnswer, Caller, InPath, Json};
 use super::refusal::{Refusal, admit};
+use crate::clock;
 use crate::storage::{StorageError, accounts, prekeys, removals};
 
 /// `POST /v1/keys`.
@@ -27,7 +28,7 @@ pub(super) async fn hand_out(
     }
     let weight = u32::try_from(count).unwrap_or(u32::MAX);
     admit(&app.doors().keys, caller.device.as_bytes(), weight)?;
-    let (wish, own, now) = (request.prekeys, caller.device, Timestamp::now());
+    let (wish, own, now) = (request.prekeys, caller.device, clock::now());
     let one_time = matches!(wish, PrekeyWish::OneTime);
     let answer = move |connection: &_| {
         let mut answer = KeysAnswer { accounts: Vec::new() };
@@ -80,7 +81,7 @@ pub(super) async fn upload(
     Binary { value, .. }: Binary<BatchUpload>,
 ) -> Result<axum::Json<PrekeyStock>, Refusal> {
     admit(&app.doors().uploads, caller.device.as_bytes(), 1)?;
-    let now = Timestamp::now();
+    let now = clock::now();
     let address = caller.address.clone();
     let account = app
         .storage()

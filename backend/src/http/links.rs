@@ -11,6 +11,7 @@ use protocol::{Code, MessageId, Timestamp, api, limits};
 use super::App;
 use super::extract::{InPath, LookingUp, Sealed, Stranger};
 use super::refusal::Refusal;
+use crate::clock;
 
 /// Messages held at once.
 const HELD: usize = 1_000;
@@ -42,7 +43,7 @@ pub(super) async fn put(
     Sealed { bytes, .. }: Sealed<{ limits::LINK_BYTES }>,
 ) -> Result<StatusCode, Refusal> {
     let place = parse(&channel, &what)?;
-    let now = Timestamp::now();
+    let now = clock::now();
     let mut held = app.channels().0.lock().unwrap_or_else(PoisonError::into_inner);
     held.retain(|_, said| said.until > now);
     if !held.contains_key(&place) {
@@ -64,7 +65,7 @@ pub(super) async fn read(
     InPath((channel, what)): InPath<(String, String)>,
 ) -> Result<([(&'static str, &'static str); 1], Bytes), Refusal> {
     let place = parse(&channel, &what)?;
-    let now = Timestamp::now();
+    let now = clock::now();
     let held = app.channels().0.lock().unwrap_or_else(PoisonError::into_inner);
     let said = held.get(&place).filter(|said| said.until > now);
     let said = said.ok_or_else(|| Refusal::new(Code::NotFound, "nothing was said there"))?;

@@ -6,12 +6,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use protocol::api::{DepositAnswer, Withdrawal, WithdrawalAnswer};
 use protocol::envelope::{Deposit, Header};
-use protocol::{Code, Digest, Timestamp, limits};
+use protocol::{Code, Digest, limits};
 
 use super::App;
 use super::extract::{Binary, Caller, Json};
 use super::refusal::{Refusal, admit};
 use crate::blobs::IN_ROW_BYTES;
+use crate::clock;
 use crate::crash::crash_point;
 use crate::storage::StorageError;
 use crate::storage::deposits::{self, Arrival, Payload};
@@ -39,7 +40,7 @@ pub(super) async fn deposit(
     let arrival = arrive(&app, &caller, parsed, deposit).await?;
     let answer = app
         .storage()
-        .write(move |connection, effects| deposits::accept(connection, effects, arrival, Timestamp::now()))
+        .write(move |connection, effects| deposits::accept(connection, effects, arrival, clock::now()))
         .await?;
     crash_point!("deposit-unanswered");
     Ok(axum::Json(answer))
@@ -56,7 +57,7 @@ pub(super) async fn rewrap(
     admit(&app.doors().rewraps, caller.address.as_str().as_bytes(), 1)?;
     let arrival = arrive(&app, &caller, parsed, deposit).await?;
     app.storage()
-        .write(move |connection, effects| deposits::rewrap(connection, effects, arrival, Timestamp::now()))
+        .write(move |connection, effects| deposits::rewrap(connection, effects, arrival, clock::now()))
         .await?;
     crash_point!("rewrap-unanswered");
     Ok(StatusCode::NO_CONTENT)
@@ -74,7 +75,7 @@ pub(super) async fn withdraw(
     let answer = app
         .storage()
         .write_as(place, move |connection, effects| {
-            deposits::withdraw(connection, effects, place.account, request.id, Timestamp::now())
+            deposits::withdraw(connection, effects, place.account, request.id, clock::now())
         })
         .await?;
     crash_point!("withdrawal-unanswered");

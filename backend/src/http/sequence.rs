@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::App;
 use super::extract::{Asked, BinaryAnswer, Caller, Json};
 use super::refusal::Refusal;
+use crate::clock;
 use crate::crash::crash_point;
 use crate::storage::StorageError;
 use crate::storage::sequence::{self, Handed, Place};
@@ -128,7 +129,7 @@ pub(super) async fn next_page(app: &App, place: Place, cursor: Cursor) -> Result
         tracing::error!(count = lost.len(), "payloads were lost");
         // Before the device can acknowledge that it went on without them.
         app.storage()
-            .write(move |connection, effects| sequence::tell_lost(connection, effects, place, &lost, Timestamp::now()))
+            .write(move |connection, effects| sequence::tell_lost(connection, effects, place, &lost, clock::now()))
             .await?;
     }
     Ok(SequencePage { entries })
@@ -143,13 +144,13 @@ pub(super) async fn acknowledged(app: &App, place: Place) -> Result<Cursor, Stor
 
 pub(super) async fn take_note(app: &App, place: Place, cursor: Cursor) -> Result<(), StorageError> {
     app.storage()
-        .write(move |connection, effects| sequence::acknowledge(connection, effects, place, cursor, Timestamp::now()))
+        .write(move |connection, effects| sequence::acknowledge(connection, effects, place, cursor, clock::now()))
         .await
 }
 
 /// Returns once the clock has reached `time`.
 pub(super) async fn until(time: Timestamp) {
-    let millis = u64::try_from(time.millis_since(Timestamp::now())).unwrap_or(0);
+    let millis = u64::try_from(time.millis_since(clock::now())).unwrap_or(0);
     tokio::time::sleep(Duration::from_millis(millis)).await;
 }
 

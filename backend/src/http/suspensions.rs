@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use protocol::DeviceId;
 use protocol::api::Suspensions;
-use protocol::{DeviceId, Timestamp};
 
 use super::App;
 use super::extract::{Caller, InPath};
 use super::refusal::{Refusal, admit};
+use crate::clock;
 use crate::storage::suspensions;
 
 /// `GET /v1/suspensions`.
@@ -27,7 +28,7 @@ pub(super) async fn suspend(
     InPath(device): InPath<DeviceId>,
 ) -> Result<StatusCode, Refusal> {
     admit(&app.doors().uploads, caller.device.as_bytes(), 1)?;
-    let (place, now, doors) = (caller.place, Timestamp::now(), app.clone());
+    let (place, now, doors) = (caller.place, clock::now(), app.clone());
     app.storage()
         .write_as(place, move |connection, effects| {
             suspensions::suspend(connection, effects, place, device, now)?;
@@ -47,7 +48,7 @@ pub(super) async fn lift(
     admit(&app.doors().uploads, caller.device.as_bytes(), 1)?;
     app.storage()
         .write_as(caller.place, move |connection, _| {
-            suspensions::lift(connection, &caller, device, Timestamp::now())
+            suspensions::lift(connection, &caller, device, clock::now())
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)

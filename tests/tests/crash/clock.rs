@@ -1,10 +1,10 @@
-//! Phones whose clock is wrong by more than a prekey lives, or is set right in the middle of it all.
+//! Phones and relays whose clock is wrong by a day or by more than a prekey lives, or is set right in the middle of it all.
 
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, inbox};
 use pli_tests::process::Outside;
 use pli_tests::stranger::Stranger;
 
-use crate::story::{ENROL, PROGRAM, SEND, STORY, check, run};
+use crate::story::{ENROL, PROGRAM, RECEIVE, SEND, STORY, check, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_with_a_wrong_clock_miss_nothing() {
@@ -47,6 +47,50 @@ async fn a_clock_that_jumps_costs_no_key_and_no_mail() {
         assert_eq!(came, ["Avant", "Pendant"], "{days} days ahead");
         assert!(outside.phone(GP).unopened().unwrap().is_empty());
     }
+}
+
+/// The relay is the one that is wrong, by a day: before it is set right, or from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_whose_clock_is_wrong_by_a_day_loses_nothing() {
+    for days in [-1, 1] {
+        for (before, after) in [(days, 0), (0, days)] {
+            let mut outside = Outside::open(PROGRAM);
+            set_relay(&mut outside, before);
+            for at in 0..STORY.len() {
+                if at == RECEIVE {
+                    set_relay(&mut outside, after);
+                }
+                run(&outside, at, None).await.well();
+                check(&outside, at, &format!("{before}, then {after} days ahead"));
+            }
+        }
+    }
+}
+
+/// By the relay's time the batch has been over for long, and another one takes its place: what was sealed to it still opens.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_from_next_year_has_no_prekey_erased() {
+    let mut outside = Outside::open(PROGRAM);
+    for at in ENROL..SEND {
+        run(&outside, at, None).await.well();
+    }
+    let mut stranger = Stranger::enrol_at(outside.plain_url(), CARDIOLOGIST, outside.code(CARDIOLOGIST)).await;
+    let (sealed, wraps) = stranger.seal(GP, b"Subject: Bonjour\r\n\r\nBonjour.\r\n").await;
+    set_relay(&mut outside, 365);
+    outside.run(GP, &["sync"], None).await.well();
+    set_relay(&mut outside, 0);
+    stranger.sign_in().await;
+    assert_eq!(stranger.take_prekey(GP).await.batch, 2, "it was renewed");
+    stranger.deposit_accepted(&sealed.header, &wraps, &sealed.payload).await;
+    outside.run(GP, &["sync"], None).await.well();
+    assert_eq!(inbox(&outside.phone(GP)), ["Bonjour"]);
+}
+
+/// Starts the relay again by another clock.
+fn set_relay(outside: &mut Outside, days: i64) {
+    outside.stop_relay();
+    outside.relay_ahead_days = days;
+    outside.start_relay(None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

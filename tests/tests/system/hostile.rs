@@ -1,7 +1,6 @@
 //! Envelopes that the core would never make: each is kept sealed, and what comes after it arrives.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::{Store, StoreError};
@@ -9,7 +8,7 @@ use pli_core::{Folder, Session};
 use pli_tests::line::Fault;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft, inbox, state};
 use pli_tests::stranger::Stranger;
-use protocol::api::{KeysAnswer, PrekeyStock, ServerInfo};
+use protocol::api::{KeysAnswer, PrekeyStock};
 use protocol::envelope::{self, Wrap};
 use protocol::identity::{Signed, VerifiedAccount};
 use protocol::prekey::{BatchRoot, HandedPrekey};
@@ -304,36 +303,6 @@ async fn a_mail_that_the_relay_drops_is_shown_as_dropped() {
     assert!(inbox(&gp).is_empty());
     place.line.honest();
     is_kept_and_holds_nothing_up_of(&place, "taken-back-or-dropped", place.phone(NURSE)).await;
-}
-
-/// A relay whose clock is a year ahead renews the stock again and again: what was sealed before still opens.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_relay_from_next_year_has_no_prekey_erased() {
-    let place = Place::open().await;
-    let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
-    drop(place.enrol(GP).await);
-    let (sealed, wraps) = stranger.seal(GP, LETTER).await;
-    let newest = AtomicU64::new(1);
-    place.line.edit("/v1/server", |bytes| {
-        let mut info: ServerInfo = serde_json::from_slice(&bytes).unwrap();
-        info.time = info.time.plus_days(365);
-        serde_json::to_vec(&info).unwrap()
-    });
-    place
-        .line
-        .edit("/v1/prekeys", move |_| stock(0, newest.fetch_add(1, Ordering::SeqCst)));
-    let gp = place.phone(GP);
-    // It may say that it does not know the time: what it did to the prekeys is what counts.
-    for _ in 0..2 {
-        let _refused = gp.sync().await;
-    }
-    assert!(place.line.count("/v1/prekeys") > 2, "the stock was not renewed");
-    place.line.honest();
-    drop(gp);
-    stranger.deposit_accepted(&sealed.header, &wraps, &sealed.payload).await;
-    let gp = place.phone(GP);
-    gp.sync().await.unwrap();
-    assert_eq!(inbox(&gp), ["Bonjour"]);
 }
 
 /// A relay that names batches which were never made is not followed there.
