@@ -48,23 +48,41 @@ impl Outside {
 
     /// The same with a relay that runs under another program.
     pub fn traced(program: &str, tracer: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let upstream = own_address();
-        let line = Line::open(folder.path(), upstream);
-        let here = folder.path().display().to_string();
-        let mut outside = Self {
-            folder,
-            line,
-            clock_ahead_days: 0,
-            relay_ahead_days: 0,
-            program: program.into(),
-            tracer: tracer.iter().map(|word| word.replace("{folder}", &here)).collect(),
-            relay: None,
-            upstream,
-        };
+        let mut outside = Self::within(tempfile::tempdir().unwrap(), program);
+        let here = outside.folder.path().display().to_string();
+        outside.tracer = tracer.iter().map(|word| word.replace("{folder}", &here)).collect();
         outside.start_relay(None);
         admin::import_csv(&outside.home("relay"), DIRECTORY.as_bytes()).unwrap();
         outside
+    }
+
+    /// What [`Outside::close`] left in a folder, as it was, in a place of its own; the relay is to be started.
+    pub fn copied(program: &str, from: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut copy = Command::new("cp");
+        let status = copy.arg("-a").arg(from.join(".")).arg(folder.path()).status();
+        assert!(status.unwrap().success());
+        Self::within(folder, program)
+    }
+
+    fn within(folder: TempDir, program: &str) -> Self {
+        let upstream = own_address();
+        Self {
+            line: Line::open(folder.path(), upstream),
+            folder,
+            clock_ahead_days: 0,
+            relay_ahead_days: 0,
+            program: program.into(),
+            tracer: Vec::new(),
+            relay: None,
+            upstream,
+        }
+    }
+
+    /// Ends the relay in order; where everything was kept.
+    pub fn close(mut self) -> TempDir {
+        self.stop_relay();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
     }
 
     /// Starts the relay where it was, to end at a step if one is named.

@@ -3,7 +3,7 @@
 use pli_tests::place::{GP, NURSE, inbox};
 use pli_tests::process::Outside;
 
-use crate::story::{self, Command, at_each_commit, at_each_step, ends};
+use crate::story::{Beginning, Command, at_each_commit, at_each_step, at_the_end, ends};
 
 /// The GP's second device.
 const TABLET: &str = "tablet";
@@ -54,26 +54,30 @@ const COMMITTING: &[usize] = &[SHOW, CONFIRM, PUBLISH, FINISH, LEARN, TAKE_IN];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_ends_at_a_step_of_its_linking_goes_on() {
-    at_each_step(STORY, ends(STEPS), tell).await;
+    at_each_step(ends(STEPS), begin, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_ends_around_any_commit_of_its_linking_goes_on() {
-    for step in ["store-commit-due", "store-committed"] {
-        at_each_commit(STORY, COMMITTING, (step, 1), tell).await;
-    }
+    at_each_commit(COMMITTING, (&["store-commit-due", "store-committed"], 1), begin, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_while_a_list_is_published_goes_on() {
-    at_each_step(STORY, ends(RELAY_STEPS), async |command, step| {
-        story::tell_of_relay(STORY, (command, step), check).await
+    at_each_step(ends(RELAY_STEPS), begin, async |beginning, step| {
+        beginning.tell_of_relay(step, at_the_end(STORY, check)).await
     })
     .await;
 }
 
-async fn tell(crashing: usize, step: &str) -> bool {
-    story::tell(STORY, (crashing, step), |_, _| (), check).await
+async fn begin(at: usize) -> Beginning {
+    // What a code leads to is in the relay's memory alone.
+    let is_coded = (SHOW..=FINISH).contains(&at);
+    Beginning::of(STORY, if is_coded { SHOW } else { at }).await.led_to(at)
+}
+
+async fn tell(beginning: &Beginning, step: &str) -> bool {
+    beginning.tell(step, |_, _| (), at_the_end(STORY, check)).await
 }
 
 /// The tablet is lost: the phone takes it off the list, and it erases itself once it is found.
@@ -109,27 +113,34 @@ async fn a_device_that_ends_while_it_removes_another_or_is_removed_goes_on() {
         ("erasing-begun", ERASE),
         ("key-erased", ERASE),
     ];
-    at_each_step(REMOVAL, steps.into_iter(), remove).await;
-    for step in ["store-commit-due", "store-committed"] {
-        at_each_commit(REMOVAL, &[REMOVE, TAKE_OFF], (step, 1), remove).await;
-    }
+    at_each_step(steps.into_iter(), begin_removal, remove).await;
+    at_each_commit(
+        &[REMOVE, TAKE_OFF],
+        (&["store-commit-due", "store-committed"], 1),
+        begin_removal,
+        remove,
+    )
+    .await;
 }
 
-async fn remove(crashing: usize, step: &str) -> bool {
-    story::tell(
-        REMOVAL,
-        (crashing, step),
-        |_, _| (),
-        |outside, what| {
-            let gp = outside.phone(GP);
-            assert_eq!(inbox(&gp), ["Secret", "Après"], "{what}");
-            assert_eq!(gp.devices().unwrap().len(), 1, "{what}");
-            // Who looks after it makes a fresh store: there is nothing in it.
-            let left = outside.home(TABLET).join("store.db");
-            assert!(!left.exists() || inbox(&outside.phone(TABLET)).is_empty(), "{what}");
-        },
-    )
-    .await
+async fn begin_removal(at: usize) -> Beginning {
+    Beginning::of(REMOVAL, at).await
+}
+
+async fn remove(beginning: &Beginning, step: &str) -> bool {
+    beginning
+        .tell(step, |_, _| (), at_the_end(REMOVAL, check_removal))
+        .await
+}
+
+/// The phone has everything, the tablet nothing.
+fn check_removal(outside: &Outside, what: &str) {
+    let gp = outside.phone(GP);
+    assert_eq!(inbox(&gp), ["Secret", "Après"], "{what}");
+    assert_eq!(gp.devices().unwrap().len(), 1, "{what}");
+    // Who looks after it makes a fresh store: there is nothing in it.
+    let left = outside.home(TABLET).join("store.db");
+    assert!(!left.exists() || inbox(&outside.phone(TABLET)).is_empty(), "{what}");
 }
 
 /// Whatever happened on the way: both devices show the same, each mail once.

@@ -6,7 +6,7 @@ use pli_core::store::StoreError;
 use pli_tests::place::{GP, NURSE, inbox};
 use pli_tests::process::Outside;
 
-use crate::story::{self, Command, at_each_commit, at_each_step, ends};
+use crate::story::{Beginning, Command, at_each_commit, at_each_step, at_the_end, ends};
 
 /// The GP's second device, which becomes the main one.
 const TABLET: &str = "tablet";
@@ -58,20 +58,24 @@ const COMMITTING: &[usize] = &[SHOW, HAND_OVER, FINISH, SEE];
 async fn a_device_that_ends_at_a_step_of_the_handing_over_goes_on() {
     // What another story names happens here, too: the list of the new main device.
     let lists = [("list-signed", FINISH), ("list-published", FINISH)];
-    at_each_step(STORY, ends(STEPS).chain(lists), tell).await;
+    at_each_step(ends(STEPS).chain(lists), begin, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_ends_around_any_commit_of_the_handing_over_goes_on() {
-    for step in ["store-commit-due", "store-committed"] {
-        at_each_commit(STORY, COMMITTING, (step, 1), tell).await;
-    }
+    at_each_commit(COMMITTING, (&["store-commit-due", "store-committed"], 1), begin, tell).await;
+}
+
+async fn begin(at: usize) -> Beginning {
+    // What a code leads to is in the relay's memory alone.
+    let is_coded = (SHOW..=FINISH).contains(&at);
+    Beginning::of(STORY, if is_coded { SHOW } else { at }).await.led_to(at)
 }
 
 /// At no time has nobody the identity's key.
-async fn tell(crashing: usize, step: &str) -> bool {
+async fn tell(beginning: &Beginning, step: &str) -> bool {
     let somebody_can_sign = |outside: &Outside, what: &str| assert!(!who_can_sign(outside).is_empty(), "{what}");
-    story::tell(STORY, (crashing, step), somebody_can_sign, check).await
+    beginning.tell(step, somebody_can_sign, at_the_end(STORY, check)).await
 }
 
 /// The devices of the GP that have the identity's key.

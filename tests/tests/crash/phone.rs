@@ -5,8 +5,8 @@ use pli_tests::process::Outside;
 use pli_tests::stranger::Stranger;
 
 use crate::story::{
-    DELETE, DEPOSIT, ENROL, HANDLE, LEARN, PROGRAM, READ, RECEIPTS, RECEIVE, SEND, STORY, WITHDRAW, WITHDRAWAL,
-    at_each_commit, at_each_step, check, ends, run,
+    Beginning, DELETE, DEPOSIT, ENROL, HANDLE, LEARN, PROGRAM, READ, RECEIPTS, RECEIVE, SEND, STORY, WITHDRAW,
+    WITHDRAWAL, at_each_commit, at_each_step, check, ends, run,
 };
 
 /// Each step of the core, and the commands of the story in which a phone ends there.
@@ -40,17 +40,12 @@ const COMMITTING: &[usize] = &[
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_at_a_named_step_goes_on() {
     let named = ends(STEPS).filter(|(step, _)| !step.starts_with("store-commit"));
-    at_each_step(STORY, named, tell).await;
+    at_each_step(named, begin, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phone_that_ends_before_any_of_its_commits_goes_on() {
-    at_each_commit(STORY, COMMITTING, ("store-commit-due", 1), tell).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_phone_that_ends_after_any_of_its_commits_goes_on() {
-    at_each_commit(STORY, COMMITTING, ("store-committed", 1), tell).await;
+async fn a_phone_that_ends_around_any_of_its_commits_goes_on() {
+    at_each_commit(COMMITTING, (&["store-commit-due", "store-committed"], 1), begin, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,20 +87,10 @@ async fn renew(step: &str) -> bool {
     true
 }
 
-/// Tells the story with a phone that ends once, at `step` of one command; whether it did end there.
-async fn tell(crashing: usize, step: &str) -> bool {
-    let outside = Outside::open(PROGRAM);
-    for at in 0..STORY.len() {
-        let what = format!("{step} in {:?}", STORY[crashing]);
-        if at == crashing {
-            let end = run(&outside, at, Some(step)).await;
-            if !end.crashed() {
-                end.well();
-                return false;
-            }
-        }
-        run(&outside, at, None).await.well();
-        check(&outside, at, &what);
-    }
-    true
+async fn begin(at: usize) -> Beginning {
+    Beginning::of(STORY, at).await
+}
+
+async fn tell(beginning: &Beginning, step: &str) -> bool {
+    beginning.tell(step, |_, _| (), check).await
 }

@@ -4,7 +4,7 @@ use pli_core::Folder;
 use pli_tests::place::{GP, NURSE, inbox};
 use pli_tests::process::Outside;
 
-use crate::story::{self, Command, at_each_commit, at_each_step, ends};
+use crate::story::{Beginning, Command, at_each_commit, at_each_step, at_the_end, ends};
 
 /// The phone that takes the place of the GP's.
 const NEW: &str = "new";
@@ -56,27 +56,29 @@ const COMMITTING: &[usize] = &[BACK_UP, WRITE, RECOVER, RESTORE, ANSWER, FETCH];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_at_a_step_of_its_recovery_goes_on() {
-    at_each_step(STORY, ends(STEPS), tell).await;
+    at_each_step(ends(STEPS), begin, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_around_any_commit_of_its_recovery_goes_on() {
-    for step in ["store-commit-due", "store-committed"] {
-        at_each_commit(STORY, COMMITTING, (step, 1), tell).await;
-    }
+    at_each_commit(COMMITTING, (&["store-commit-due", "store-committed"], 1), begin, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_while_a_phone_is_recovered_goes_on() {
     let recovering = [("enrolment-unanswered", RECOVER)];
-    at_each_step(STORY, ends(RELAY_STEPS).chain(recovering), async |command, step| {
-        story::tell_of_relay(STORY, (command, step), check).await
+    at_each_step(ends(RELAY_STEPS).chain(recovering), begin, async |beginning, step| {
+        beginning.tell_of_relay(step, at_the_end(STORY, check)).await
     })
     .await;
 }
 
-async fn tell(crashing: usize, step: &str) -> bool {
-    story::tell(STORY, (crashing, step), |_, _| (), check).await
+async fn begin(at: usize) -> Beginning {
+    Beginning::of(STORY, at).await
+}
+
+async fn tell(beginning: &Beginning, step: &str) -> bool {
+    beginning.tell(step, |_, _| (), at_the_end(STORY, check)).await
 }
 
 /// Whatever happened on the way: the new phone has everything once, the old one nothing.

@@ -7,7 +7,7 @@ use pli_core::Folder;
 use pli_tests::place::{GP, NURSE, inbox, state};
 use pli_tests::process::Outside;
 
-use crate::story::{Command, PROGRAM, at_each_commit, at_each_step, ends};
+use crate::story::{Beginning, Command, PROGRAM, at_each_commit, at_each_step, at_the_end, ends};
 
 const BRING_UP: usize = 0;
 
@@ -42,16 +42,16 @@ pub(crate) const STEPS: &[(&str, &[usize])] = &[("relay-brought-up", &[BRING_UP,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_while_it_brings_the_relay_up_goes_on() {
-    at_each_step(AFTER, ends(STEPS), tell).await;
+    at_each_step(ends(STEPS), begin, tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_after_any_commit_of_bringing_the_relay_up_goes_on() {
-    at_each_commit(AFTER, &[BRING_UP, BRING_UP + 1], ("store-committed", 1), tell).await;
+    at_each_commit(&[BRING_UP, BRING_UP + 1], (&["store-committed"], 1), begin, tell).await;
 }
 
-/// Tells the story with a phone that ends once, at `step` of one command after the relay was put back; whether it did end there.
-async fn tell(crashing: usize, step: &str) -> bool {
+/// What comes after the relay was put back.
+async fn begin(at: usize) -> Beginning {
     let mut outside = Outside::open(PROGRAM);
     for (who, words) in BEFORE {
         outside.run(who, words, None).await.well();
@@ -66,23 +66,21 @@ async fn tell(crashing: usize, step: &str) -> bool {
     std::fs::remove_dir_all(outside.home("relay")).unwrap();
     copy(&outside, "copy", "relay");
     outside.start_relay(None);
-    for (at, (who, words)) in AFTER.iter().enumerate() {
-        if at == crashing {
-            let end = outside.run(who, words, Some(step)).await;
-            if !end.crashed() {
-                end.well();
-                return false;
-            }
-        }
-        outside.run(who, words, None).await.well();
-    }
+    Beginning::after(outside, AFTER, at).await
+}
+
+async fn tell(beginning: &Beginning, step: &str) -> bool {
+    beginning.tell(step, |_, _| (), at_the_end(AFTER, check)).await
+}
+
+/// Whatever happened on the way: what the relay had lost is there once.
+fn check(outside: &Outside, what: &str) {
     let (nurse, gp) = (outside.phone(NURSE), outside.phone(GP));
-    assert_eq!(inbox(&gp), ["Hier", "Relevée", "En attente", "Après"], "{step}");
-    assert!(gp.unopened().unwrap().is_empty(), "{step}");
+    assert_eq!(inbox(&gp), ["Hier", "Relevée", "En attente", "Après"], "{what}");
+    assert!(gp.unopened().unwrap().is_empty(), "{what}");
     for mail in nurse.list(Folder::Sent, None, 10).unwrap() {
-        assert_eq!(state(&nurse, mail.number, GP), "retrieved", "{step}: {}", mail.subject);
+        assert_eq!(state(&nurse, mail.number, GP), "retrieved", "{what}: {}", mail.subject);
     }
-    true
 }
 
 /// The phone that was put back takes the account over again: after each commit of that.

@@ -1,10 +1,13 @@
 //! One story that passes every persisted step of both sides, told command by command, each a process of its own.
 //! Whoever crashes in it is started again; how it has to end is always the same.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::join_all;
 use pli_core::{Folder, UnopenedReason};
 use pli_tests::place::{GP, NURSE, inbox, state};
 use pli_tests::process::{End, Outside};
+use tempfile::TempDir;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pli-steps");
 
@@ -99,83 +102,151 @@ pub(crate) fn ends(steps: &'static [(&'static str, &'static [usize])]) -> impl I
         .flat_map(|(step, commands)| commands.iter().map(move |command| (*step, *command)))
 }
 
-/// Has a story told with an end at each of these steps: `tell` says whether it was reached.
+/// A story as it stands before one of its commands: told once, and gone on with from there as often as it takes.
+pub(crate) struct Beginning {
+    story: &'static [Command],
+    /// What was there before the command at this place.
+    folder: TempDir,
+    kept_at: usize,
+    /// The place of the command that comes next.
+    at: usize,
+}
+
+impl Beginning {
+    /// The story from its first command on.
+    pub(crate) async fn of(story: &'static [Command], at: usize) -> Self {
+        Self::after(Outside::open(PROGRAM), story, at).await
+    }
+
+    /// The story as it goes on from here.
+    pub(crate) async fn after(outside: Outside, story: &'static [Command], at: usize) -> Self {
+        for (who, words) in &story[..at] {
+            outside.run(who, words, None).await.well();
+        }
+        let folder = outside.close();
+        Self {
+            story,
+            folder,
+            kept_at: at,
+            at,
+        }
+    }
+
+    /// The same before a later command: those in between are told each time, as the relay forgets something of them when it ends.
+    pub(crate) fn led_to(self, at: usize) -> Self {
+        Self { at, ..self }
+    }
+
+    /// The command that comes next, by its place, and those after it.
+    fn rest(&self) -> impl Iterator<Item = (usize, &'static Command)> {
+        self.story.iter().enumerate().skip(self.at)
+    }
+
+    /// Everything as it was, in a place of its own.
+    async fn again(&self) -> Outside {
+        let mut outside = Outside::copied(PROGRAM, self.folder.path());
+        outside.start_relay(None);
+        for (who, words) in &self.story[self.kept_at..self.at] {
+            outside.run(who, words, None).await.well();
+        }
+        outside
+    }
+
+    fn what(&self, step: &str) -> String {
+        format!("{step} in {:?}", self.story[self.at])
+    }
+
+    /// Goes on with a phone that ends once, at `step` of the next command, and is started again; whether it did end there.
+    /// `ended` looks at what it has left, `check` at what is there after each command.
+    pub(crate) async fn tell(
+        &self,
+        step: &str,
+        ended: impl Fn(&Outside, &str),
+        check: impl Fn(&Outside, usize, &str),
+    ) -> bool {
+        let outside = self.again().await;
+        let (who, words) = self.story[self.at];
+        let end = outside.run(who, words, Some(step)).await;
+        if !end.crashed() {
+            end.well();
+            return false;
+        }
+        ended(&outside, &self.what(step));
+        self.finish(&outside, step, check).await;
+        true
+    }
+
+    /// The same with a relay that ends during that command.
+    pub(crate) async fn tell_of_relay(&self, step: &str, check: impl Fn(&Outside, usize, &str)) -> bool {
+        let mut outside = self.again().await;
+        outside.stop_relay();
+        outside.start_relay(Some(step));
+        let (who, words) = self.story[self.at];
+        let end = outside.run(who, words, None).await;
+        if !outside.relay_crashed() {
+            end.well();
+            return false;
+        }
+        outside.start_relay(None);
+        self.finish(&outside, step, check).await;
+        true
+    }
+
+    async fn finish(&self, outside: &Outside, step: &str, check: impl Fn(&Outside, usize, &str)) {
+        let what = self.what(step);
+        for (at, (who, words)) in self.rest() {
+            outside.run(who, words, None).await.well();
+            check(outside, at, &what);
+        }
+    }
+}
+
+/// A check of what is there once all is told.
+pub(crate) fn at_the_end(story: &'static [Command], check: impl Fn(&Outside, &str)) -> impl Fn(&Outside, usize, &str) {
+    move |outside, at, what| {
+        if at == story.len() - 1 {
+            check(outside, what);
+        }
+    }
+}
+
+/// Has a story told with an end at each of these steps, of these commands: `tell` says whether it was reached.
 pub(crate) async fn at_each_step(
-    story: &[Command],
     ends: impl Iterator<Item = (&'static str, usize)>,
-    tell: impl AsyncFn(usize, &str) -> bool,
+    begin: impl AsyncFn(usize) -> Beginning,
+    tell: impl AsyncFn(&Beginning, &str) -> bool,
 ) {
-    join_all(ends.map(async |(step, command)| {
-        assert!(
-            tell(command, step).await,
-            "{step} is not reached by {:?}",
-            story[command]
-        );
+    let mut of_commands: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for (step, command) in ends {
+        of_commands.entry(command).or_default().push(step);
+    }
+    join_all(of_commands.iter().map(async |(command, steps)| {
+        let beginning = begin(*command).await;
+        join_all(steps.iter().map(async |step| {
+            let what = beginning.what(step);
+            assert!(tell(&beginning, step).await, "{what} is not reached");
+        }))
+        .await;
     }))
     .await;
 }
 
-/// Has a story told with an end at each commit of these commands, from the `first` on.
+/// Has a story told with an end at each of these steps of each commit of these commands, from the `first` on.
 pub(crate) async fn at_each_commit(
-    story: &[Command],
     commands: &[usize],
-    (step, first): (&str, u32),
-    tell: impl AsyncFn(usize, &str) -> bool,
+    (steps, first): (&[&str], u32),
+    begin: impl AsyncFn(usize) -> Beginning,
+    tell: impl AsyncFn(&Beginning, &str) -> bool,
 ) {
     join_all(commands.iter().map(async |command| {
-        let mut nth = first;
-        while tell(*command, &format!("{step}:{nth}")).await {
-            nth += 1;
+        let beginning = begin(*command).await;
+        for step in steps {
+            let mut nth = first;
+            while tell(&beginning, &format!("{step}:{nth}")).await {
+                nth += 1;
+            }
+            assert!(nth > first, "{} is not reached", beginning.what(step));
         }
-        assert!(nth > first, "{:?} commits nothing", story[*command]);
     }))
     .await;
-}
-
-/// Tells a story with a phone that ends once, at `step` of one command, and is started again; whether it did end there.
-/// `ended` looks at what it has left.
-pub(crate) async fn tell(
-    story: &[Command],
-    (crashing, step): (usize, &str),
-    ended: impl Fn(&Outside, &str),
-    check: impl Fn(&Outside, &str),
-) -> bool {
-    let outside = Outside::open(PROGRAM);
-    let what = format!("{step} in {:?}", story[crashing]);
-    for (at, (who, words)) in story.iter().enumerate() {
-        if at == crashing {
-            let end = outside.run(who, words, Some(step)).await;
-            if !end.crashed() {
-                end.well();
-                return false;
-            }
-            ended(&outside, &what);
-        }
-        outside.run(who, words, None).await.well();
-    }
-    check(&outside, &what);
-    true
-}
-
-/// The same with a relay that ends during that command.
-pub(crate) async fn tell_of_relay(
-    story: &[Command],
-    (crashing, step): (usize, &str),
-    check: impl Fn(&Outside, &str),
-) -> bool {
-    let mut outside = Outside::open(PROGRAM);
-    for (at, (who, words)) in story.iter().enumerate() {
-        if at == crashing {
-            outside.stop_relay();
-            outside.start_relay(Some(step));
-            outside.run(who, words, None).await;
-            if !outside.relay_crashed() {
-                return false;
-            }
-            outside.start_relay(None);
-        }
-        outside.run(who, words, None).await.well();
-    }
-    check(&outside, step);
-    true
 }
