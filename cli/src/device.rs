@@ -472,12 +472,14 @@ async fn suspend(session: &Session, which: &str, screen: Screen) -> Result<(), F
     session.suspend_device(device.id).await?;
     let id = device.id.to_string();
     let called = called(&device);
+    // A name may hold spaces; any beginning of an id finds its device.
+    let short: String = id.chars().take(SHORT_ID).collect();
     screen.answer(&json!({ "device": id, "suspended": true }), |_| {
         tell!(
             "{called} is suspended: it is shut out at once, locks, and erases nothing. No mail is sealed to it.\n\
-             `pli device resume {called}` on the main device lets it in again, `pli device remove {called}` ends it.",
+             `pli device resume {short}` on the main device lets it in again, `pli device remove {short}` ends it.",
             "{called} est suspendu : exclu aussitôt, il se verrouille et n'efface rien. Aucun courrier n'est scellé pour lui.\n\
-             `pli device resume {called}` sur l'appareil principal le rétablit, `pli device remove {called}` y met fin."
+             `pli device resume {short}` sur l'appareil principal le rétablit, `pli device remove {short}` y met fin."
         )
     })
 }

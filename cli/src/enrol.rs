@@ -41,7 +41,7 @@ pub(crate) async fn enrol(asked: Enrol, screen: Screen) -> Result<(), Failure> {
         });
     }
     if session.own_address()?.as_ref() == Some(&asked.address) && session.unshown_phrase()?.is_none() {
-        return enrol_once_more(session, code, screen).await;
+        return enrol_once_more(session, &asked, code, screen).await;
     }
     let has_backup = is_backup_wanted(&asked)?;
     let phrase = session.enrol(&asked.address, code).await?;
@@ -89,12 +89,12 @@ pub(crate) async fn enrol(asked: Enrol, screen: Screen) -> Result<(), Failure> {
 }
 
 /// The relay was restored to a copy from before this phone enrolled there.
-async fn enrol_once_more(session: Session, code: &str, screen: Screen) -> Result<(), Failure> {
+async fn enrol_once_more(session: Session, asked: &Enrol, code: &str, screen: Screen) -> Result<(), Failure> {
     session.enrol_once_more(code).await?;
-    screen.answer(&json!({ "enrolled_again": true }), |_| {
+    screen.answer(&json!({ "address": asked.address.as_str(), "enrolled_again": true }), |_| {
         say(
-            "The relay knows this phone again, with the phrase and the mail that it had. `pli sync` gives it what it lost.",
-            "Le relais connaît de nouveau ce téléphone, avec la phrase et le courrier qu'il avait. `pli sync` lui redonne ce qu'il a perdu.",
+            "The relay knows this phone again. Phrase and mail are those of before; `pli sync` gives the relay again what it lost.",
+            "Le relais connaît de nouveau ce téléphone. La phrase et le courrier restent ceux d'avant ; `pli sync` redonne au relais ce qu'il a perdu.",
         )
         .to_owned()
     })?;

@@ -200,8 +200,12 @@ async fn restore(
             .to_owned(),
         };
         tell!(
-            "{address} is on this phone now. {came}\n             Correspondents need do nothing. What they sent to the earlier phone meanwhile is asked of theirs, and comes by itself.\n             The earlier phone erases itself as soon as it hears of this. The recovery phrase stays the same.",
-            "{address} est désormais sur ce téléphone. {came}\n             Les correspondants n'ont rien à faire. Ce qu'ils ont envoyé entre-temps à l'ancien téléphone est redemandé aux leurs, et vient tout seul.\n             L'ancien téléphone s'efface dès qu'il l'apprend. La phrase de secours reste la même."
+            "{address} is on this phone now. {came}\n\
+             Correspondents need do nothing. What they sent to the earlier phone meanwhile is asked of theirs, and comes by itself.\n\
+             The earlier phone erases itself as soon as it hears of this. The recovery phrase stays the same.",
+            "{address} est désormais sur ce téléphone. {came}\n\
+             Les correspondants n'ont rien à faire. Ce qu'ils ont envoyé entre-temps à l'ancien téléphone est redemandé aux leurs, et vient tout seul.\n\
+             L'ancien téléphone s'efface dès qu'il l'apprend. La phrase de secours reste la même."
         )
     })
 }

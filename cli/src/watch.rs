@@ -89,13 +89,13 @@ pub(crate) async fn sync(phone: &Phone, screen: Screen) -> Result<(), Failure> {
             ),
             (
                 synced.restored,
-                say("came back from the backup", "sont revenus de la sauvegarde"),
+                say("came from the backup or the history", "viennent de la sauvegarde ou de l'historique"),
             ),
             (
                 synced.damaged,
                 say(
-                    "parts of the backup were gone or damaged at the relay",
-                    "parties de la sauvegarde manquaient ou étaient abîmées au relais",
+                    "parts of it were gone or damaged at the relay",
+                    "parties en manquaient ou étaient abîmées au relais",
                 ),
             ),
             (synced.waiting, say("still wait here", "attendent encore ici")),

@@ -1,4 +1,5 @@
-//! Archives: an account's messages and states in sealed parts, for a phone that follows another one.
+//! Archives: an account's messages and states in sealed parts, for a phone that follows another one, or a device
+//! that is linked.
 //! They hold no key of a device, an identity or a prekey. See `docs/protocol/archive.md`.
 
 use hkdf::Hkdf;
@@ -69,6 +70,14 @@ pub enum Record {
     /// A message came that no key opened: its sender can wrap it again.
     #[n(3)]
     Unopened(#[n(0)] UnopenedMessage),
+}
+
+impl Record {
+    /// How many bytes it takes in a part.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        cbor::length(self)
+    }
 }
 
 /// A message of an archive.

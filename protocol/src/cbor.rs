@@ -63,15 +63,21 @@ pub enum FormatError {
 #[must_use]
 #[expect(clippy::missing_panics_doc, reason = "writing to a Vec cannot fail")]
 pub fn encode<T: Format>(value: &T) -> Vec<u8> {
-    const REASON: &str = "writing cannot fail, and no format has a failing encoder";
-    let mut length = Length(1);
-    #[expect(clippy::expect_used, reason = "counting cannot fail")]
-    minicbor::encode(value, &mut length).expect(REASON);
-    let mut bytes = Vec::with_capacity(length.0);
+    let mut bytes = Vec::with_capacity(length(value).saturating_add(1));
     bytes.push(T::VERSION);
     #[expect(clippy::expect_used, reason = "a Vec takes every byte")]
-    minicbor::encode(value, &mut bytes).expect(REASON);
+    minicbor::encode(value, &mut bytes).expect(ENCODES);
     bytes
+}
+
+const ENCODES: &str = "writing cannot fail, and no format has a failing encoder";
+
+/// How many bytes the one encoding of `value` has, without a version byte.
+pub(crate) fn length<T: minicbor::Encode<()>>(value: &T) -> usize {
+    let mut length = Length(0);
+    #[expect(clippy::expect_used, reason = "counting cannot fail")]
+    minicbor::encode(value, &mut length).expect(ENCODES);
+    length.0
 }
 
 /// The value that `bytes` are the one encoding of.

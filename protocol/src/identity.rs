@@ -395,6 +395,18 @@ impl VerifiedAccount {
     }
 }
 
+/// The number that two people compare, the same on both sides: six groups of five digits, of the identities' fingerprints.
+#[must_use]
+pub fn shared_number(one: Digest, other: Digest) -> String {
+    let (lesser, greater) = if one < other { (one, other) } else { (other, one) };
+    let digest = Digest::of(&[b"pli/1 number", lesser.as_bytes(), greater.as_bytes()]);
+    let groups = digest.as_bytes().chunks_exact(5).take(6).map(|chunk| {
+        let value = chunk.iter().fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
+        format!("{:05}", value % 100_000)
+    });
+    groups.collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

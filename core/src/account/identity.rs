@@ -3,7 +3,7 @@
 
 use protocol::api::PrekeyWish;
 use protocol::cbor;
-use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount};
+use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount, shared_number};
 use protocol::{Address, Digest, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 
@@ -87,10 +87,10 @@ impl Session {
                 None
             } else {
                 let identity: Signed<Identity> = cbor::decode(&changed)?;
-                Some(number(own, identity.digest()))
+                Some(shared_number(own, identity.digest()))
             };
             Ok(IdentityView {
-                number: number(own, fingerprint),
+                number: shared_number(own, fingerprint),
                 verified_at,
                 changed,
             })
@@ -106,7 +106,7 @@ impl Session {
         self.write(|tx| {
             let own = Account::load(tx)?.verified.fingerprint();
             let pinned = correspondent::pinned(tx, address)?.ok_or(Error::NumberDiffers)?;
-            if self::number(own, pinned.fingerprint()) != number {
+            if shared_number(own, pinned.fingerprint()) != number {
                 return Err(Error::NumberDiffers);
             }
             tx.execute(
@@ -138,7 +138,7 @@ impl Session {
             let signed: Signed<Identity> = cbor::decode(&identity)?;
             let signed_list: Signed<DeviceList> = cbor::decode(&list)?;
             let account = VerifiedAccount::verify(&signed, &signed_list)?;
-            if self::number(own, account.fingerprint()) != number {
+            if shared_number(own, account.fingerprint()) != number {
                 return Err(Error::NumberDiffers);
             }
             correspondent::pin(tx, &account, &signed, &signed_list)?;
@@ -148,29 +148,5 @@ impl Session {
             )?;
             Ok(())
         })
-    }
-}
-
-/// The number of two identities, the same on both sides: 100 bits of the digest over both fingerprints, the lesser first.
-fn number(one: Digest, other: Digest) -> String {
-    let (first, second) = if one < other { (one, other) } else { (other, one) };
-    let digest = Digest::of(&[b"pli/1 number", first.as_bytes(), second.as_bytes()]);
-    let groups = digest.as_bytes().chunks_exact(5).take(6).map(|chunk| {
-        let value = chunk.iter().fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
-        format!("{:05}", value % 100_000)
-    });
-    groups.collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_sides_see_the_same_number_and_no_other_pair_does() {
-        let [one, two, three] = [1, 2, 3].map(|byte| Digest::from_bytes([byte; 32]));
-        assert_eq!(number(one, two), number(two, one));
-        assert_eq!(number(one, two).len(), 35);
-        assert_ne!(number(one, two), number(one, three));
     }
 }

@@ -1,5 +1,5 @@
-//! The backup: an account's messages and pinned correspondents, sealed under the recovery phrase and kept at the relay.
-//! It is written in parts that follow each other ([`write`]) and taken in by the phone that comes next ([`take_in`]).
+//! Archives: the backup under the recovery phrase ([`write`]), the history for a new device ([`history`]), and either on its way in
+//! ([`take_in`]). Each is a row of sealed parts at the relay.
 
 mod history;
 mod take_in;

@@ -1,4 +1,4 @@
-//! The backup of an earlier phone on its way in, part by part; each is one transaction, which moves the place in the archive.
+//! An earlier phone's backup, or the main device's history, on its way in, part by part; each is one transaction, which moves the place in the archive.
 
 use protocol::archive::{self, ArchiveKey, ArchivedMessage, DeletedMessage, Part, Place, Record};
 use protocol::envelope::EnvelopeError;
@@ -20,7 +20,7 @@ use crate::session::Session;
 use crate::store::column::Column;
 use crate::sync::{SyncReport, states, unopened};
 
-/// How far an earlier phone's backup was taken in.
+/// How far the archive was taken in.
 struct Restoration {
     key: ArchiveKey,
     archive: Option<ArchiveId>,

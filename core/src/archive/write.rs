@@ -184,7 +184,7 @@ pub(super) fn gather(
             None => correspondent(tx, address)?,
         };
         if let Some(record) = record {
-            gathered = gathered.saturating_add(size(&record));
+            gathered = gathered.saturating_add(record.encoded_len());
             records.push(record);
         }
         if gathered >= limits::ARCHIVE_GATHER_BYTES {
@@ -378,13 +378,4 @@ fn correspondent(tx: &Transaction<'_>, address: &Address) -> Result<Option<Recor
         list: cbor::decode(&list)?,
         verified_at,
     }))))
-}
-
-/// About what it takes in a part.
-fn size(record: &Record) -> usize {
-    match record {
-        Record::Message(message) => message.content.len().saturating_add(8 * 1024),
-        Record::Deleted(_) | Record::Unopened(_) => 128,
-        Record::Correspondent(_) => 24 * 1024,
-    }
 }

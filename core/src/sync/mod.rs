@@ -37,7 +37,7 @@ pub struct SyncReport {
     pub refused: u32,
     /// Envelopes that could not be opened; they are kept.
     pub unopened: u32,
-    /// Mails that came back from an earlier phone's backup.
+    /// Mails that came from an earlier phone's backup, or with the main device's history.
     pub restored: u32,
     /// Parts of an archive that were gone at the relay, or damaged there: what they held did not come back.
     pub damaged: u32,

@@ -42,8 +42,8 @@ pub(super) fn due(connection: &Connection) -> Result<Vec<i64>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Whether there is an answer or a request that was not tried yet.
-pub(super) fn is_fresh_rewrap(connection: &Connection) -> Result<bool, Error> {
+/// Whether an answer, a request, or word of a history was not tried yet.
+pub(super) fn has_untried(connection: &Connection) -> Result<bool, Error> {
     let is_fresh = connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM outbox WHERE kind IN (?1, ?2, ?3) AND attempts = 0)",
         [OutboxKind::RewrapRequest, OutboxKind::Rewrap, OutboxKind::History],

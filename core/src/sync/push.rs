@@ -77,7 +77,7 @@ impl Session {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Sends a mail or receipts; `false` when the row was withdrawn before it was sealed.
+    /// Sends an envelope; `false` when the row was withdrawn before it was sealed.
     async fn push_envelope(&self, account: &Account, row: &Row, envelope: &Envelope) -> Result<bool, Error> {
         let mut made = None;
         for _ in 0..WRAP_ROUNDS {
@@ -300,7 +300,7 @@ enum Sealing {
 }
 
 /// The encoded deposit: the sealed parts, and a wrap for each device.
-fn deposit(sealed: &Sealed, prekeys: &[VerifiedPrekey]) -> Result<Vec<u8>, Error> {
+pub(super) fn deposit(sealed: &Sealed, prekeys: &[VerifiedPrekey]) -> Result<Vec<u8>, Error> {
     let wraps = prekeys
         .iter()
         .map(|prekey| wrap(sealed, prekey))

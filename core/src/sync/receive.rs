@@ -52,7 +52,7 @@ impl Arrival<'_> {
     /// Stores what came, inside the transaction that moves the cursor. What the store does not take is kept as it came: one
     /// entry holds up none of the others.
     pub(super) fn store(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<(), Error> {
-        if !self.is_stored(tx, done)? {
+        if !self.try_store(tx, done)? {
             let from = match &self.what {
                 What::Message { message, .. } => Some((message.header.from.clone(), message.header.id)),
                 _ => None,
@@ -64,7 +64,7 @@ impl Arrival<'_> {
     }
 
     /// Stores what came, or leaves no trace of it; whether the store took it.
-    pub(super) fn is_stored(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<bool, Error> {
+    pub(super) fn try_store(&self, tx: &Transaction<'_>, done: &mut SyncReport) -> Result<bool, Error> {
         let mut counted = *done;
         match store::attempt(tx, |tx| self.put(tx, &mut counted))? {
             Ok(()) => {
@@ -327,7 +327,7 @@ const fn is_of_those_asked(error: &Error) -> bool {
     )
 }
 
-/// Who a mail without its payload says it is from.
+/// Who the header says it is from, unverified.
 fn sender_of(entry: &Entry) -> Option<(Address, MessageId)> {
     let Ok(EntryBody::Mail(mail)) = cbor::decode(entry.body.as_deref()?) else {
         return None;

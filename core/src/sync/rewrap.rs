@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use protocol::api::PrekeyWish;
 use protocol::chunked::ContentKey;
-use protocol::envelope::{self, Deposit, Kind, Message, Wrap};
+use protocol::envelope::{self, Kind, Message};
 use protocol::rewrap::RewrapRequest;
 use protocol::sign::Signature;
 use protocol::{Address, Code, Digest, MessageId, cbor, limits};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
-use super::outbox::{self, Row};
+use super::outbox::{self, Row, Sealed};
 use super::unopened::Reason;
-use super::{OutboxKind, SyncReport, receive};
+use super::{OutboxKind, SyncReport, push, receive};
 use crate::account::Account;
 use crate::account::correspondent::Known;
 use crate::clock;
@@ -161,24 +161,20 @@ impl Session {
             (&sent.statement, signature),
             &sent.content,
         )?;
-        let wraps = prekeys
-            .iter()
-            .map(|prekey| Wrap::make(&sent.key, &sent.header, prekey))
-            .collect::<Result<_, _>>()?;
-        let deposit = cbor::encode(&Deposit {
-            header: sent.header.into(),
-            wraps,
-            payload: payload.into(),
-        });
-        self.relay.rewrap(account, deposit).await?;
+        let sealed = Sealed {
+            header: sent.header,
+            payload,
+            key: sent.key,
+        };
+        self.relay.rewrap(account, push::deposit(&sealed, &prekeys)?).await?;
         crash_point!("rewrap-answered");
         self.write(|tx| row.remove(tx))
     }
 
-    /// Sends what came up while mail was taken in: answers to those who ask for mails again, and own requests.
+    /// Sends what came up while mail was taken in: answers to those who ask for mails again, own requests, and word of histories.
     pub(super) async fn answer_and_ask(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
         self.write(ask)?;
-        if self.read(outbox::is_fresh_rewrap)? {
+        if self.read(outbox::has_untried)? {
             self.push(account, report).await?;
         }
         Ok(())

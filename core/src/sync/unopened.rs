@@ -160,7 +160,7 @@ impl Session {
                 let is_there = tx
                     .prepare_cached("SELECT 1 FROM unopened WHERE rowid = ?1")?
                     .exists([row])?;
-                if is_there && arrival.is_opened() && arrival.is_stored(tx, &mut done)? {
+                if is_there && arrival.is_opened() && arrival.try_store(tx, &mut done)? {
                     tx.execute("DELETE FROM unopened WHERE rowid = ?1", [row])?;
                 } else if arrival.lacks_key() {
                     // It was held for longer than its prekey is kept: its sender is asked for it.

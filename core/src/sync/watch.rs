@@ -18,7 +18,7 @@ use crate::session::Session;
 const OUTBOX_PAUSE: Duration = Duration::from_secs(2);
 /// Longest pause before a line that broke is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// How long long polls are used before the stream is tried again.
+/// How many long polls are made before the stream is tried again.
 const POLLS_BEFORE_STREAM: u32 = 20;
 
 impl Session {

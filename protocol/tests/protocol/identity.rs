@@ -4,6 +4,7 @@ use protocol::api::{Enrolment, ListUpload};
 use protocol::cbor;
 use protocol::identity::{
     DeviceCertificate, DeviceList, Identity, Predecessor, Signed, SignedFormat, Succession, VerifiedAccount, device_id,
+    shared_number,
 };
 use protocol::sign::{Purpose, SigningKey};
 use protocol::{Digest, FormatError, limits};
@@ -69,6 +70,7 @@ fn identities_are_those_of_the_page() {
         "list": hex(&cbor::encode(&lea.list)),
         "accounts_refused": accounts_refused(&lea),
         "following": { "identity": hex(&cbor::encode(&newest.identity)), "list": hex(&cbor::encode(&newest.list)) },
+        "numbers": numbers(),
         "steps": steps(),
         "lines": lines(),
         "shorter_lines": shorter_lines(),
@@ -115,6 +117,14 @@ fn a_line_is_as_long_as_the_limit_says() {
     let line = people.last().unwrap().account.line(&predecessors);
     assert_eq!(line.len(), limits::PREDECESSORS);
     assert_eq!(line.last().unwrap().fingerprint(), people[1].account.fingerprint());
+}
+
+/// Pairs of fingerprints and their number, in either order.
+fn numbers() -> Vec<Value> {
+    let [one, two, three] = [0x01, 0x02, 0xFE].map(|byte| Digest::from_bytes([byte; 32]));
+    [(one, two), (two, one), (one, three), (one, one)]
+        .map(|(own, other)| json!({ "own": own.to_string(), "other": other.to_string(), "number": shared_number(own, other) }))
+        .to_vec()
 }
 
 /// The identity that Léa has after a loss: her keys of the vectors, following the identity of numbers 0x60 to 0x62.
