@@ -34,6 +34,8 @@ pub struct Outside {
     pub clock_ahead_days: i64,
     /// By how many days the relay's clock is ahead once it is started again.
     pub relay_ahead_days: i64,
+    /// The name of the file in which a code lies that one device shows another.
+    pub link_code: String,
     program: PathBuf,
     tracer: Vec<String>,
     relay: Option<Child>,
@@ -72,6 +74,7 @@ impl Outside {
             folder,
             clock_ahead_days: 0,
             relay_ahead_days: 0,
+            link_code: "link-code".to_owned(),
             program: program.into(),
             tracer: Vec::new(),
             relay: None,
@@ -176,8 +179,8 @@ impl Outside {
     }
 
     fn prepare(&self, command: &mut Command, who: &str, words: &[&str], crash_at: Option<&str>) {
-        // Who recovers an account types in the phrase that its enrolment showed; who enrols it anew, the operator's last code.
-        let is_of_account = ["enrol", "recover", "reissue"].contains(&words[0]);
+        // Who recovers or backs up an account types in the phrase that its enrolment showed; who enrols it anew, the operator's last code.
+        let is_of_account = ["back-up", "enrol", "recover", "reissue"].contains(&words[0]);
         let account = words.get(1).filter(|_| is_of_account).unwrap_or(&who);
         let phrase = self.folder.path().join(format!("{account}.phrase"));
         let code = self.folder.path().join(format!("{account}.code"));
@@ -191,7 +194,7 @@ impl Outside {
             .env("PLI_STEPS_CA", self.line.ca())
             .env("PLI_STEPS_CODE_FILE", code)
             .env("PLI_STEPS_PHRASE_FILE", phrase)
-            .env("PLI_STEPS_LINK_FILE", self.folder.path().join("link-code"))
+            .env("PLI_STEPS_LINK_FILE", self.home(&self.link_code))
             .env(CLOCK_AHEAD, self.clock_ahead_days.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -220,6 +223,19 @@ impl Outside {
     /// Where the things of a phone, or of `relay`, are kept.
     pub fn home(&self, who: &str) -> PathBuf {
         self.folder.path().join(who)
+    }
+
+    /// Copies what is kept in one place to another that is free; nobody uses it meanwhile.
+    pub fn copy(&self, from: &str, to: &str) {
+        let mut copying = Command::new("cp");
+        copying.arg("-a").args([self.home(from), self.home(to)]);
+        assert!(copying.status().unwrap().success());
+    }
+
+    /// Puts a copy in the place of what it was made of.
+    pub fn put_back(&self, copy: &str, to: &str) {
+        std::fs::remove_dir_all(self.home(to)).unwrap();
+        std::fs::rename(self.home(copy), self.home(to)).unwrap();
     }
 
     /// The relay's address without TLS.

@@ -70,13 +70,21 @@ impl Session {
         })
     }
 
+    /// Whether the relay has an older list of this account's devices than this one: who was removed would be one of them again.
+    pub(crate) async fn is_list_behind(&self, account: &Account) -> Result<bool, Error> {
+        let own = &account.verified;
+        if own.list_version() == 1 {
+            return Ok(false);
+        }
+        let listed = self.listed(&account.address).await?;
+        Ok(listed.is_some_and(|Listed { account: listed, .. }| {
+            listed.fingerprint() == own.fingerprint() && listed.list_version() < own.list_version()
+        }))
+    }
+
     /// Gives the relay this account's list again, if the one it has is older.
     pub(crate) async fn show_list(&self, account: &Account) -> Result<(), Error> {
-        let Some(Listed { account: listed, .. }) = self.listed(&account.address).await? else {
-            return Ok(());
-        };
-        let own = &account.verified;
-        if listed.fingerprint() != own.fingerprint() || listed.list_version() >= own.list_version() {
+        if !self.is_list_behind(account).await? {
             return Ok(());
         }
         let list: Vec<u8> = self.read(|connection| {

@@ -87,6 +87,8 @@ impl Session {
         if !is_first || !self.read(|connection| follows_it(connection, &present.fingerprint()))? {
             return Ok(false);
         }
+        // Its clock judges the prekeys.
+        self.relay.server().await?;
         let now = self.relay.clock.now();
         let request = self.write(|tx| {
             prekeys::make_batch(tx, account, 0, now)?;

@@ -177,12 +177,23 @@ pub(super) fn begin_anew(tx: &Transaction<'_>, archive: ArchiveId) -> Result<(),
     Ok(())
 }
 
-/// Every history that was begun is written anew, also where its device was told of it.
-pub(super) fn begin_all_anew(tx: &Transaction<'_>) -> Result<(), Error> {
+/// Every history that was begun is written anew, and by the main device also for those that had all of theirs: mail that waited
+/// for them at the relay, and that this one had already, its sender takes for retrieved.
+pub(super) fn begin_all_anew(tx: &Transaction<'_>, account: &Account, now: Timestamp) -> Result<(), Error> {
     tx.execute_batch(
         "DELETE FROM backup_part WHERE archive IN (SELECT archive FROM linking WHERE step > 1);
          UPDATE linking SET step = 1, next_part = 0, archive = randomblob(16) WHERE step > 1;",
     )?;
+    if list::is_main(tx)? {
+        for device in account
+            .verified
+            .devices()
+            .iter()
+            .filter(|device| device.id != account.device)
+        {
+            write_again(tx, device.id, now)?;
+        }
+    }
     Ok(())
 }
 

@@ -96,8 +96,8 @@ impl Session {
     }
 }
 
-/// Whatever is kept at the relay is written anew: it may have lost parts of it.
-pub(crate) fn begin_anew(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
-    history::begin_all_anew(tx)?;
+/// Whatever is kept at the relay is written anew: it may have lost parts of it, and what waited there for other devices alone.
+pub(crate) fn begin_anew(tx: &Transaction<'_>, account: &Account, now: Timestamp) -> Result<(), Error> {
+    history::begin_all_anew(tx, account, now)?;
     write::begin_backup_anew(tx, now)
 }

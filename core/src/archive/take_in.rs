@@ -12,7 +12,7 @@ use super::{history, write};
 use crate::account::{Account, correspondent};
 use crate::crash::crash_point;
 use crate::error::Error;
-use crate::mail::delivery::DeliveryState;
+use crate::mail::delivery::{self, DeliveryState};
 use crate::mail::list::{self, Direction, NewMessage};
 use crate::mail::received;
 use crate::mime;
@@ -159,7 +159,7 @@ impl Session {
         }
         self.relay.drop_archive(account, archive).await?;
         self.write(|tx| {
-            tx.execute("DELETE FROM restoration", [])?;
+            tx.execute_batch("DELETE FROM restoration; DELETE FROM early_delivery;")?;
             Ok(())
         })
     }
@@ -176,7 +176,7 @@ fn is_known(tx: &Transaction<'_>, message: &ArchivedMessage) -> Result<bool, Err
 
 /// All of it is here: this phone's own backup goes on, in an archive of its own.
 fn finish(tx: &Transaction<'_>, restoration: &Restoration, now: Timestamp, was_kept: bool) -> Result<(), Error> {
-    tx.execute("DELETE FROM restoration", [])?;
+    tx.execute_batch("DELETE FROM restoration; DELETE FROM early_delivery;")?;
     if was_kept {
         tx.execute(
             "INSERT OR IGNORE INTO backup (id, key, archive, begun_at) VALUES (1, ?1, ?2, ?3)",
@@ -291,7 +291,9 @@ fn take_in_message(
             params![rowid, Column(&delivery.address), state, Column(&delivery.at)],
         )?;
     }
-    if message.sender != account.address {
+    if message.sender == account.address {
+        delivery::catch_up(tx, rowid, &message.id)?;
+    } else {
         // It does not arrive again, neither from the relay nor wrapped anew.
         states::bury(tx, &message.sender, message.id)?;
     }

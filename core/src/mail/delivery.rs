@@ -185,7 +185,7 @@ pub(crate) fn withdrawn(tx: &Transaction<'_>, message: i64) -> Result<(), Error>
     Ok(())
 }
 
-/// The same for a mail of this account, by its id; `false` also when there is no such mail any more.
+/// The same for a mail of this account, by its id; `false` also when there is no such mail any more, or not yet.
 pub(crate) fn advance_by_id(
     tx: &Transaction<'_>,
     id: &MessageId,
@@ -200,7 +200,31 @@ pub(crate) fn advance_by_id(
             |row| row.get(0),
         )
         .optional()?;
-    message.map_or(Ok(false), |message| advance(tx, message, address, next, at))
+    if let Some(message) = message {
+        return advance(tx, message, address, next, at);
+    }
+    // It comes with the history, which was written before this was known.
+    tx.execute(
+        "INSERT OR IGNORE INTO early_delivery (id, address, state, state_at) SELECT ?1, ?2, ?3, ?4
+         FROM account WHERE (devices > 1 OR EXISTS (SELECT 1 FROM restoration))
+         AND NOT EXISTS (SELECT 1 FROM seen WHERE sender = account.address AND id = ?1)",
+        params![Column(id), Column(address), next, Column(&at)],
+    )?;
+    Ok(false)
+}
+
+/// A mail of this account is here now: it is as far as was heard before.
+pub(crate) fn catch_up(tx: &Transaction<'_>, message: i64, id: &MessageId) -> Result<(), Error> {
+    let mut select =
+        tx.prepare_cached("SELECT address, state, state_at FROM early_delivery WHERE id = ?1 ORDER BY state")?;
+    let heard: Vec<(Column<Address>, DeliveryState, Column<Timestamp>)> = select
+        .query_map([Column(id)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .and_then(Iterator::collect)?;
+    for (Column(address), state, Column(at)) in heard {
+        advance(tx, message, &address, state, at)?;
+    }
+    tx.execute("DELETE FROM early_delivery WHERE id = ?1", [Column(id)])?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub(crate) fn store(tx: &Transaction<'_>, message: &Message, deposited_at: Times
         for StatedRecipient { address, .. } in &message.statement.recipients {
             delivery::insert(tx, rowid, address, DeliveryState::Available, deposited_at)?;
         }
+        delivery::catch_up(tx, rowid, &message.header.id)?;
     }
     // Another device may have said something of it before it came.
     states::show(tx, from, message.header.id)?;

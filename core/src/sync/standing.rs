@@ -47,7 +47,9 @@ impl Session {
             self.write(put_back::note)?;
             return Err(Error::DevicePutBack);
         }
-        if !standing.agreed || self.is_last_deposit_lost(account).await? {
+        let is_behind =
+            !standing.agreed || self.is_last_deposit_lost(account).await? || self.is_list_behind(account).await?;
+        if is_behind {
             tracing::warn!("the relay was put back to an earlier copy");
             self.bring_relay_up(account, standing).await?;
             report.relay_put_back = true;
@@ -87,7 +89,7 @@ impl Session {
             tx.execute("DELETE FROM setting WHERE name = ?1", [LAST_DEPOSIT])?;
             prekeys::make_batch(tx, account, 0, now)?;
             offer_again(tx)?;
-            archive::begin_anew(tx, now)
+            archive::begin_anew(tx, account, now)
         })?;
         crash_point!("relay-brought-up");
         self.replenish_prekeys(account).await

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use pli_tests::fault;
+use pli_tests::fault::{self, Happened};
 
 /// How many schedules are told at once.
 const AT_ONCE: usize = 2;
-/// How many of its last lines a failing schedule shows.
+/// How many of its last lines a failing schedule shows among others; one that is told alone shows all.
 const LAST_LINES: usize = 60;
 
 /// What went wrong, to be read by a person.
@@ -47,47 +47,57 @@ async fn tell() -> Result<u64, Failure> {
         .display()
         .to_string();
     let (began, next) = (Instant::now(), Arc::new(AtomicU64::new(seed)));
-    let (mut told, mut failed) = (0_u64, 0_u64);
-    let at_once = if until.is_zero() { 1 } else { AT_ONCE };
+    let (mut told, mut failed, mut happened) = (0_u64, 0_u64, Happened::new());
+    let (at_once, last_lines) = if until.is_zero() {
+        (1, usize::MAX)
+    } else {
+        (AT_ONCE, LAST_LINES)
+    };
     let lanes = (0..at_once).map(|_| {
         let (program, next) = (program.clone(), Arc::clone(&next));
         tokio::spawn(async move {
-            let (mut told, mut failed) = (0_u64, 0_u64);
+            let (mut told, mut failed, mut happened) = (0_u64, 0_u64, Happened::new());
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 told = told.saturating_add(1);
-                failed = failed.saturating_add(u64::from(!is_well(&program, seed, steps).await));
+                match tell_one(&program, seed, steps, last_lines).await {
+                    Some(more) => fault::add(&mut happened, more),
+                    None => failed = failed.saturating_add(1),
+                }
                 if began.elapsed() >= until {
-                    return (told, failed);
+                    return (told, failed, happened);
                 }
             }
         })
     });
     for lane in lanes.collect::<Vec<_>>() {
-        let (more, of_them) = lane.await?;
+        let (more, of_them, more_happened) = lane.await?;
+        fault::add(&mut happened, more_happened);
         told = told.saturating_add(more);
         failed = failed.saturating_add(of_them);
     }
+    let happened: Vec<_> = happened.iter().map(|(kind, times)| format!("{kind} {times}")).collect();
+    println!("{}", happened.join(", "));
     println!("{told} schedules of {steps} steps, {failed} failed");
     Ok(failed)
 }
 
-/// Tells one, and what went wrong with it.
-async fn is_well(program: &str, seed: u64, steps: usize) -> bool {
+/// Tells one, and what went wrong with it; what happened in it if nothing did.
+async fn tell_one(program: &str, seed: u64, steps: usize, last_lines: usize) -> Option<Happened> {
     let began = Instant::now();
     match fault::run(program, seed, steps).await {
-        Ok(()) => {
+        Ok(happened) => {
             println!("seed {seed}: well, {} s", began.elapsed().as_secs());
-            true
+            Some(happened)
         }
         Err(failure) => {
-            let first = failure.history.len().saturating_sub(LAST_LINES);
+            let first = failure.history.len().saturating_sub(last_lines);
             let last = failure.history.get(first..).unwrap_or_default().join("\n");
             println!(
                 "seed {seed}: {}\n{last}\nseed {seed}: {}\nAgain: cargo xtask fault --seed {seed} --steps {steps}",
                 failure.why, failure.why
             );
-            false
+            None
         }
     }
 }

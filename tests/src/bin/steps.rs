@@ -82,7 +82,7 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
             }
             phone.phrase_shown()?;
         }
-        ["back-up"] => phone.start_backup(&phrase()?)?,
+        ["back-up"] | ["back-up", _] => phone.start_backup(&phrase()?)?,
         ["recover", address] => match phone.recover(&address.parse::<Address>()?, &phrase()?).await {
             Ok(()) | Err(Error::AlreadyEnrolled) => {}
             Err(error) => return Err(error.into()),

@@ -1,10 +1,14 @@
 //! Random schedules: people with phones, a relay and a line between them, all that befalls them, and what holds at the end.
-//! `schedule` draws what happens, `score` knows what has to come of it; here it is done. Run by `cargo xtask fault`.
+//! `schedule` draws what happens, `doing` and `devices` do it, `score` knows what has to come of it. Run by `cargo xtask fault`.
 
+mod devices;
+mod doing;
+mod person;
 mod schedule;
 mod score;
+mod shown;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use backend::admin;
@@ -12,17 +16,34 @@ use backend::admin;
 use crate::place::{CARDIOLOGIST, GP, NURSE, UNREACHABLE};
 use crate::process::{End, Outside};
 use crate::stranger::Stranger;
-use schedule::{Act, Doing, PEOPLE, Schedule, Trouble, What};
-use score::{Score, Shown};
+use devices::Copy;
+use person::Person;
+use schedule::{Act, Change, PEOPLE, Schedule, What, Which};
+use score::Score;
 
 const ADDRESSES: [&str; PEOPLE] = [NURSE, GP, CARDIOLOGIST, "claire.morvan@medical28.apicrypt.org"];
 const STRANGER: &str = "yann.lebrun@medical28.apicrypt.org";
 const MORE: &str = "given,surname,departement\nClaire,Morvan,28\nYann,Lebrun,28\n";
 
 /// Everybody syncs so often at the end, at most, until nothing moves any more.
-const ROUNDS: u32 = 12;
+const ROUNDS: u32 = 16;
+/// For so many rounds nothing moves then: what devices of one account tell each other is no news, and may bring some.
+const QUIET_ROUNDS: u32 = 2;
+/// So often, at most, somebody tries to have a second device again.
+const ATTEMPTS: u32 = 3;
 /// By how many days all clocks are ahead in the second half of the end: whoever asks again in vain does so once a day.
 const LATER_DAYS: i64 = 2;
+
+/// How often each thing happened that a schedule can bring about, by its name.
+pub type Happened = BTreeMap<&'static str, u32>;
+
+/// Counts together.
+pub fn add(happened: &mut Happened, more: Happened) {
+    for (kind, times) in more {
+        let sum = happened.entry(kind).or_default();
+        *sum = sum.saturating_add(times);
+    }
+}
 
 /// A schedule at whose end something did not hold.
 #[derive(Debug)]
@@ -38,7 +59,7 @@ pub struct Failure {
 /// # Errors
 ///
 /// [`Failure`] when it does not.
-pub async fn run(program: &str, seed: u64, steps: usize) -> Result<(), Failure> {
+pub async fn run(program: &str, seed: u64, steps: usize) -> Result<Happened, Failure> {
     let history = Arc::new(Mutex::new(Vec::new()));
     let (program, log) = (program.to_owned(), Arc::clone(&history));
     let told = tokio::spawn(async move {
@@ -47,7 +68,8 @@ pub async fn run(program: &str, seed: u64, steps: usize) -> Result<(), Failure> 
             world.log(format!("step {number}: {act:?}"));
             world.act(act).await?;
         }
-        world.settle().await
+        world.settle().await?;
+        Ok(std::mem::take(&mut world.happened))
     });
     let outcome = told.await.unwrap_or_else(|panic| Err(panic.to_string()));
     outcome.map_err(|why| Failure {
@@ -61,15 +83,14 @@ struct World {
     outside: Outside,
     stranger: Stranger,
     score: Score,
-    /// The folders of the phones that are in use.
-    homes: [String; PEOPLE],
-    /// The folder of the phone that was lost last.
-    lost: [Option<String>; PEOPLE],
-    /// Who has lost a phone and not taken the account over yet.
-    without: BTreeSet<usize>,
-    clocks: [i64; PEOPLE],
-    /// How many phones took the place of lost ones.
-    phones: u32,
+    people: [Person; PEOPLE],
+    /// How many devices took the place of others or were added.
+    devices: u32,
+    is_relay_copied: bool,
+    /// Who has not taken an account over since the relay was copied.
+    is_first_successor: [bool; PEOPLE],
+    copy: Option<Copy>,
+    happened: Happened,
     history: Arc<Mutex<Vec<String>>>,
 }
 
@@ -88,11 +109,12 @@ impl World {
             outside,
             stranger,
             score: Score::new(ADDRESSES.map(str::to_owned), UNREACHABLE.to_owned()),
-            homes: ADDRESSES.map(str::to_owned),
-            lost: Default::default(),
-            without: BTreeSet::new(),
-            clocks: [0; PEOPLE],
-            phones: 0,
+            people: ADDRESSES.map(Person::with),
+            devices: 0,
+            is_relay_copied: false,
+            is_first_successor: [true; PEOPLE],
+            copy: None,
+            happened: BTreeMap::new(),
             history,
         }
     }
@@ -101,279 +123,154 @@ impl World {
         self.history.lock().unwrap().push(line);
     }
 
+    fn happens(&mut self, what: &'static str) {
+        let times = self.happened.entry(what).or_default();
+        *times = times.saturating_add(1);
+    }
+
     async fn act(&mut self, act: Act) -> Result<(), String> {
         match act {
-            Act::Does(doing, trouble) => self.does(&doing, trouble).await,
+            Act::Does(doing, trouble) => return self.does(&doing, trouble).await,
             Act::Clock { who, days } => {
-                self.clocks[who] = days;
-                Ok(())
+                self.happens("clock");
+                self.people[who].clock = days;
             }
-            Act::Restart { is_killed } => {
-                if is_killed {
-                    self.outside.kill_relay();
-                } else {
-                    self.outside.stop_relay();
+            Act::Restart { is_killed, days } => {
+                self.end_relay(is_killed);
+                if days != self.outside.relay_ahead_days {
+                    self.happens("relay-clock");
                 }
+                self.outside.relay_ahead_days = days;
                 self.outside.start_relay(None);
-                Ok(())
             }
-            Act::Lose { who } => {
-                self.lose(who);
-                Ok(())
+            Act::Lose { who, device } => self.lose(who, device),
+            Act::Find { who } => return self.find(who).await,
+            Act::CopyRelay => {
+                self.outside.stop_relay();
+                let _ = std::fs::remove_dir_all(self.outside.home("relay-copy"));
+                self.outside.copy("relay", "relay-copy");
+                self.outside.start_relay(None);
+                self.score.relay_copied();
+                self.is_first_successor = [true; PEOPLE];
+                self.is_relay_copied = true;
             }
-            Act::Find { who } => self.find(who).await,
+            Act::PutRelayBack { is_killed } if self.is_relay_copied => {
+                self.end_relay(is_killed);
+                self.outside.put_back("relay-copy", "relay");
+                self.outside.start_relay(None);
+                self.relay_put_back();
+            }
+            Act::CopyDevice { who, device } => self.copy_device(who, device),
+            Act::PutDeviceBack => return self.put_device_back(),
+            Act::PutRelayBack { .. } => {}
             Act::Drain { of, count } => {
+                self.happens("drain");
                 self.stranger.sign_in().await;
                 for _ in 0..count {
                     self.stranger.take_prekey(ADDRESSES[of]).await;
                 }
-                Ok(())
             }
-        }
-    }
-
-    fn lose(&mut self, who: usize) {
-        // One that has not even taken the account over is not worth being found.
-        if self.without.insert(who) {
-            self.lost[who] = Some(self.homes[who].clone());
-        }
-        self.score.lost(who);
-        self.phones += 1;
-        self.homes[who] = format!("phone-{}", self.phones);
-    }
-
-    /// A lost phone whose account is on another by now hears so, and erases itself.
-    async fn find(&mut self, who: usize) -> Result<(), String> {
-        if self.without.contains(&who) {
-            return Ok(());
-        }
-        let Some(home) = self.lost[who].take() else {
-            return Ok(());
-        };
-        let end = self.outside.run(&home, &["exchange"], None).await;
-        self.log(format!("  it said: {}", end.said.trim()));
-        if self.outside.home(&home).join("store.db").exists() {
-            return Err("a phone that was removed from its account kept its store".to_owned());
         }
         Ok(())
     }
 
-    /// What is done is tried once: who has no phone takes the account over on a new one instead.
-    async fn does(&mut self, doing: &Doing, trouble: Trouble) -> Result<(), String> {
-        let words = self.words(doing);
-        match trouble {
-            Trouble::None => {
-                let end = self.run(doing.who, &words, None).await;
-                self.came_of(doing, &end)
-            }
-            Trouble::PhoneEnds(step) => {
-                let end = self.run(doing.who, &words, Some(&step)).await;
-                self.came_of(doing, &end)
-            }
-            Trouble::RelayEnds(step) => {
-                self.outside.stop_relay();
-                self.outside.start_relay(Some(&step));
-                let end = self.run(doing.who, &words, None).await;
-                let has_crashed = self.outside.relay_crashed();
-                self.log(format!("  the relay ended there: {has_crashed}"));
-                self.outside.start_relay(None);
-                self.came_of(doing, &end)
-            }
-            Trouble::Cut(faults) => {
-                for (path, fault) in faults {
-                    self.outside.line.fail_next(path, fault);
-                }
-                let end = self.run(doing.who, &words, None).await;
-                self.outside.line.calm();
-                self.came_of(doing, &end)
-            }
-            Trouble::RelayKilled(path) => self.held(doing, &words, path, Meanwhile::RelayKilled).await,
-            Trouble::HalfOpen(path) => self.held(doing, &words, path, Meanwhile::PhoneKilled).await,
-            Trouble::Slow(path, other) => self.held(doing, &words, path, Meanwhile::Does(*other)).await,
+    fn end_relay(&mut self, is_killed: bool) {
+        if is_killed {
+            self.happens("relay-killed");
+            self.outside.kill_relay();
+        } else {
+            self.outside.stop_relay();
         }
-    }
-
-    /// Does something while a request of this command is held up.
-    async fn held(
-        &mut self,
-        doing: &Doing,
-        words: &[String],
-        path: &'static str,
-        meanwhile: Meanwhile,
-    ) -> Result<(), String> {
-        let gate = self.outside.line.hold_next(path);
-        self.outside.clock_ahead_days = self.clocks[doing.who];
-        let borrowed: Vec<&str> = words.iter().map(String::as_str).collect();
-        let mut started = self.outside.start(&self.homes[doing.who], &borrowed, None);
-        let is_held = tokio::select! {
-            () = gate.reached() => true,
-            () = started.over() => false,
-        };
-        self.outside.line.calm();
-        let mut done = None;
-        match meanwhile {
-            _ if !is_held => {}
-            Meanwhile::RelayKilled => {
-                self.outside.kill_relay();
-                gate.open();
-                gate.passed().await;
-            }
-            Meanwhile::PhoneKilled => {
-                started.kill().await;
-                gate.open();
-                gate.passed().await;
-            }
-            Meanwhile::Does(other) => {
-                // Nobody takes an account over twice at once, or uses a phone that is not set up.
-                if !self.without.contains(&other.who) && !self.without.contains(&doing.who) {
-                    let words = self.words(&other);
-                    let end = self.run(other.who, &words, None).await;
-                    done = Some((other, end));
-                }
-                gate.open();
-            }
-        }
-        let end = started.end().await;
-        self.log(format!("  held up: {is_held}"));
-        if self.outside.is_relay_gone() {
-            self.outside.start_relay(None);
-        }
-        let Some((other, said)) = done else {
-            return self.came_of(doing, &end);
-        };
-        self.log(format!("  meanwhile {said:?}"));
-        if other.who == doing.who {
-            self.log(format!("  {end:?}"));
-            // Which of the two was over last is not known: none says that the backup has all of it.
-            return self.note(&other, said.status.success());
-        }
-        self.came_of(&other, &said)?;
-        self.came_of(doing, &end)
-    }
-
-    fn words(&self, doing: &Doing) -> Vec<String> {
-        let words: Vec<&str> = match &doing.what {
-            _ if self.without.contains(&doing.who) => vec!["recover", ADDRESSES[doing.who]],
-            What::Exchange => vec!["exchange"],
-            What::Send {
-                subject,
-                to,
-                nobody,
-                size,
-            } => {
-                let to = to.iter().map(|to| ADDRESSES[*to]).chain(nobody.then_some(UNREACHABLE));
-                let to = to.collect::<Vec<_>>().join(",");
-                return ["send".to_owned(), to, subject.clone(), size.to_string()].into();
-            }
-            What::Mark(word, subject) => vec![word, subject],
-            What::Withdraw(subject) => vec!["withdraw", subject],
-            What::Keep(subject) => vec!["keep", UNREACHABLE, subject],
-        };
-        words.into_iter().map(str::to_owned).collect()
-    }
-
-    /// What a command that has ended changed on its phone.
-    fn came_of(&mut self, doing: &Doing, end: &End) -> Result<(), String> {
-        self.log(format!("  {end:?}"));
-        let is_done = end.status.success();
-        if self.without.contains(&doing.who) {
-            if is_done {
-                self.without.remove(&doing.who);
-            }
-            return Ok(());
-        }
-        self.note(doing, is_done)?;
-        if is_done && matches!(doing.what, What::Exchange) {
-            self.score.backed_up(doing.who);
-        }
-        Ok(())
-    }
-
-    /// Keeps the score of what a phone shows.
-    fn note(&mut self, doing: &Doing, is_done: bool) -> Result<(), String> {
-        let home = &self.homes[doing.who];
-        if !self.outside.home(home).join("store.db").exists() {
-            return Err(format!("the phone of {} erased itself", doing.who));
-        }
-        let shown = Shown::by(&self.outside.phone(home))?;
-        self.log(format!("  {} shows {}", doing.who, shown.sum()));
-        let mut deleting = None;
-        let is_kept = match &doing.what {
-            What::Send {
-                subject, to, nobody, ..
-            } => {
-                let is_there = shown.has_sent(subject);
-                if is_there {
-                    self.score.accepted(doing.who, subject, to, *nobody);
-                }
-                is_there
-            }
-            What::Keep(subject) => shown.has_kept(subject),
-            What::Mark("delete", subject) => {
-                deleting = Some(subject.as_str());
-                true
-            }
-            What::Exchange | What::Mark(..) | What::Withdraw(_) => true,
-        };
-        if is_done && !is_kept {
-            return Err("it was accepted and is not there".to_owned());
-        }
-        self.score.saw(doing.who, shown, deleting)
     }
 
     /// Ends all that befalls people, lets everybody sync until nothing moves, today and a while later, and looks at the score.
     async fn settle(&mut self) -> Result<(), String> {
         self.log("the end".to_owned());
         self.outside.line.calm();
-        self.clocks = [0; PEOPLE];
-        for who in self.without.clone() {
-            let end = self
-                .run(who, &["recover".to_owned(), ADDRESSES[who].to_owned()], None)
-                .await;
-            if !end.status.success() {
-                return Err(format!("{who} cannot take the account over: {end:?}"));
-            }
-            self.without.remove(&who);
+        self.outside.relay_ahead_days = 0;
+        self.outside.stop_relay();
+        self.outside.start_relay(None);
+        for who in 0..PEOPLE {
+            self.people[who].clock = 0;
+            self.has_devices(who).await?;
         }
         self.come_to_rest().await?;
-        self.clocks = [LATER_DAYS; PEOPLE];
+        for person in &mut self.people {
+            person.clock = LATER_DAYS;
+        }
         self.log("later".to_owned());
         self.come_to_rest().await?;
         self.score.settled()
     }
 
+    /// Whoever is without a phone takes the account over, and whatever of the devices was on its way comes to an end.
+    async fn has_devices(&mut self, who: usize) -> Result<(), String> {
+        for _ in 0..ATTEMPTS {
+            let person = &self.people[who];
+            let is_whole = person.devices.iter().all(|device| device.is_linked) && !person.is_list_stale;
+            let change = if person.recovering.is_none() && person.is_handing_over {
+                Change::HandOver
+            } else if person.recovering.is_none() && is_whole {
+                return Ok(());
+            } else if person.devices.len() > 1 {
+                Change::Link
+            } else {
+                Change::Remove
+            };
+            self.changes(who, change, None).await?;
+        }
+        Err(format!("{who} never has devices again: {:?}", self.people[who]))
+    }
+
     async fn come_to_rest(&mut self) -> Result<(), String> {
+        let mut quiet = 0;
         for _ in 0..ROUNDS {
             let mut is_quiet = true;
             for who in 0..PEOPLE {
-                let doing = Doing {
-                    who,
-                    what: What::Exchange,
-                };
-                let end = self.run(who, &self.words(&doing), None).await;
-                self.came_of(&doing, &end)?;
-                if !end.status.success() {
-                    return Err(format!("{who} cannot sync: {end:?}"));
+                for home in self.people[who].linked() {
+                    let end = self.run(who, &home, &["exchange".to_owned()], None).await;
+                    self.came_of(who, &home, &What::Exchange, &end)?;
+                    if !self.people[who].is_linked(&home) {
+                        self.has_devices(who).await?;
+                        is_quiet = false;
+                        break;
+                    }
+                    if !end.status.success() {
+                        return Err(format!("{who} cannot sync: {end:?}"));
+                    }
+                    is_quiet &= end.told.lines().next() == Some("quiet");
                 }
-                is_quiet &= end.told.lines().next() == Some("quiet");
             }
-            if is_quiet {
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+            if quiet == QUIET_ROUNDS {
                 return Ok(());
             }
         }
         Err("it never comes to rest".to_owned())
     }
 
-    async fn run(&mut self, who: usize, words: &[String], crash_at: Option<&str>) -> End {
-        self.outside.clock_ahead_days = self.clocks[who];
+    async fn run(&mut self, who: usize, home: &str, words: &[String], crash_at: Option<&str>) -> End {
+        self.prepare(who);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        self.outside.run(&self.homes[who], &words, crash_at).await
+        self.outside.run(home, &words, crash_at).await
     }
-}
 
-/// What happens while a request is held up.
-enum Meanwhile {
-    RelayKilled,
-    PhoneKilled,
-    Does(Doing),
+    /// Whoever runs something next is this person.
+    fn prepare(&mut self, who: usize) {
+        self.outside.clock_ahead_days = self.people[who].clock;
+        self.outside.link_code = format!("link-code-{who}");
+    }
+
+    /// A name for a folder that nobody has used.
+    fn new_home(&mut self) -> String {
+        self.devices = self.devices.saturating_add(1);
+        format!("device-{}", self.devices)
+    }
+
+    /// The folder of this device of somebody's; the first stands for a second that is none.
+    fn home(&self, who: usize, device: Which) -> Option<String> {
+        let linked = self.people[who].linked();
+        let second = linked.get(1).filter(|_| device == Which::Second);
+        second.or(linked.first()).cloned()
+    }
 }

@@ -8,15 +8,20 @@ use crate::dice::Dice;
 use crate::line::Fault;
 use crate::process::steps_in;
 
-/// How many people have a phone.
+/// How many people there are.
 pub(crate) const PEOPLE: usize = 4;
 
+/// How many of them have a second device now and then.
+const WITH_SECOND: usize = 2;
+
 /// Requests that something can befall.
-const REQUESTS: [&str; 11] = [
+const REQUESTS: [&str; 13] = [
     path::CHALLENGES,
     path::TOKENS,
     path::KEYS,
     path::IDENTITIES,
+    path::LISTS,
+    path::LINKS,
     path::PREKEYS,
     path::DEPOSITS,
     path::REWRAPS,
@@ -31,22 +36,38 @@ const REQUESTS: [&str; 11] = [
 pub(crate) enum Act {
     /// Somebody does something with their phone, and something may befall it.
     Does(Doing, Trouble),
-    /// A phone's clock is ahead by so many days from now on.
+    /// The clocks of somebody's devices are ahead by so many days from now on.
     Clock { who: usize, days: i64 },
-    /// The relay ends, in order or by `kill -9`, and is started again.
-    Restart { is_killed: bool },
-    /// A phone is lost. The next that its owner does is to take the account over on another.
-    Lose { who: usize },
-    /// The phone that was lost is switched on again.
+    /// The relay ends, in order or by `kill -9`, and is started again, its clock ahead by so many days.
+    Restart { is_killed: bool, days: i64 },
+    /// A device is lost. If it is the main one, the next that its owner does is to take the account over on another.
+    Lose { who: usize, device: Which },
+    /// The device that was lost or removed last is switched on again.
     Find { who: usize },
+    /// The relay's folder is copied.
+    CopyRelay,
+    /// The relay ends and goes on from the copy of its folder.
+    PutRelayBack { is_killed: bool },
+    /// A device is copied, as a backup of the whole phone does.
+    CopyDevice { who: usize, device: Which },
+    /// That device goes on from its copy.
+    PutDeviceBack,
     /// A stranger uses up prekeys.
     Drain { of: usize, count: u64 },
+}
+
+/// Which of somebody's devices; the first one stands for a second one that is not there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Which {
+    First,
+    Second,
 }
 
 /// Who does what.
 #[derive(Clone, Debug)]
 pub(crate) struct Doing {
     pub(crate) who: usize,
+    pub(crate) device: Which,
     pub(crate) what: What,
 }
 
@@ -65,6 +86,19 @@ pub(crate) enum What {
     Mark(&'static str, String),
     Withdraw(String),
     Keep(String),
+    /// Changes the account's devices, which takes several commands. Trouble befalls the one at this place.
+    Change(Change, usize),
+}
+
+/// How somebody's devices change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Change {
+    /// A second device is added.
+    Link,
+    /// The one that is not the main one becomes it.
+    HandOver,
+    /// The main one removes the other.
+    Remove,
 }
 
 /// What befalls a command.
@@ -107,7 +141,7 @@ impl Schedule {
     }
 
     fn does(&mut self) -> Doing {
-        let who = self.dice.place(PEOPLE);
+        let (who, device) = self.device();
         let what = match self.dice.roll(100) {
             0..48 => What::Exchange,
             48..72 => self.send(who),
@@ -123,7 +157,32 @@ impl Schedule {
                 self.mark(who, word).unwrap_or(What::Exchange)
             }
         };
-        Doing { who, what }
+        Doing { who, device, what }
+    }
+
+    fn which(&mut self) -> Which {
+        self.dice.pick(&[Which::First, Which::First, Which::Second])
+    }
+
+    /// One of somebody's devices.
+    fn device(&mut self) -> (usize, Which) {
+        let device = self.which();
+        let among = if device == Which::Second { WITH_SECOND } else { PEOPLE };
+        (self.dice.place(among), device)
+    }
+
+    fn changes(&mut self) -> Doing {
+        use Change::{HandOver, Link, Remove};
+        let change = self.dice.pick(&[Link, Link, Link, Link, HandOver, HandOver, Remove]);
+        self.change(change)
+    }
+
+    fn change(&mut self, change: Change) -> Doing {
+        Doing {
+            who: self.dice.place(WITH_SECOND),
+            device: Which::First,
+            what: What::Change(change, self.dice.place(4)),
+        }
     }
 
     fn subject(&self, word: &str) -> String {
@@ -169,7 +228,7 @@ impl Schedule {
         if self.dice.roll(100) < 50 {
             return Trouble::None;
         }
-        if !matches!(doing.what, What::Exchange) {
+        if !matches!(doing.what, What::Exchange | What::Change(..)) {
             let step = self
                 .dice
                 .pick(&["store-commit-due", "store-committed", "mail-queued", "mail-deleted"]);
@@ -184,6 +243,7 @@ impl Schedule {
                 Trouble::Cut((0..count).map(|_| self.cut()).collect())
             }
             75..85 => Trouble::HalfOpen(self.dice.pick(&REQUESTS)),
+            _ if matches!(doing.what, What::Change(..)) => Trouble::Cut(vec![self.cut()]),
             _ => {
                 let request = self.dice.pick(&REQUESTS);
                 Trouble::Slow(request, Box::new(self.does()))
@@ -221,8 +281,11 @@ impl Iterator for Schedule {
     fn next(&mut self) -> Option<Act> {
         self.next += 1;
         let who = self.dice.place(PEOPLE);
+        if self.next == 1 && self.dice.roll(2) == 0 {
+            return Some(Act::Does(self.change(Change::Link), Trouble::None));
+        }
         let act = match self.dice.roll(100) {
-            0..5 => {
+            0..4 => {
                 let days = if self.dice.roll(4) > 0 {
                     self.dice.pick(&[-3, -2, -1, 0, 0, 1, 2, 3])
                 } else {
@@ -230,17 +293,33 @@ impl Iterator for Schedule {
                 };
                 Act::Clock { who, days }
             }
-            5..8 => Act::Restart {
+            4..8 => Act::Restart {
                 is_killed: self.dice.roll(2) == 0,
+                days: self.dice.pick(&[-1, 0, 0, 0, 1]),
             },
-            8..11 => Act::Lose { who },
-            11..13 => Act::Find { who },
-            13..16 => Act::Drain {
+            8..11 => {
+                let (who, device) = self.device();
+                Act::Lose { who, device }
+            }
+            11..14 => Act::Find { who },
+            14..16 => Act::Drain {
                 of: who,
                 count: self.dice.pick(&[1, 20, 75, 105]),
             },
-            _ => {
-                let doing = self.does();
+            16..18 => Act::CopyRelay,
+            18..20 => Act::PutRelayBack {
+                is_killed: self.dice.roll(2) == 0,
+            },
+            20..22 => {
+                let (among, device) = self.dice.pick(&[(PEOPLE, Which::First), (WITH_SECOND, Which::Second)]);
+                Act::CopyDevice {
+                    who: self.dice.place(among),
+                    device,
+                }
+            }
+            22..25 => Act::PutDeviceBack,
+            roll => {
+                let doing = if roll < 33 { self.changes() } else { self.does() };
                 let trouble = self.trouble(&doing);
                 Act::Does(doing, trouble)
             }

@@ -1,74 +1,12 @@
-//! The score: what was accepted and what each phone showed, against what the phones show now.
+//! The score: what was accepted and what each device showed, against what the devices show now.
 //! What is wrong is said as text, and ends the schedule.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pli_core::{DeliveryState, Folder, Session};
+use pli_core::DeliveryState;
 
 use super::schedule::PEOPLE;
-
-/// What a phone shows.
-#[derive(Clone, Default)]
-pub(crate) struct Shown {
-    received: BTreeSet<String>,
-    /// Subject, and the state with each recipient.
-    sent: BTreeMap<String, BTreeMap<String, DeliveryState>>,
-    drafts: BTreeSet<String>,
-    /// Why something is kept sealed, and whose it is.
-    unopened: Vec<(String, &'static str)>,
-}
-
-impl Shown {
-    /// What this phone shows, in which nothing stands twice.
-    pub(crate) fn by(phone: &Session) -> Result<Self, String> {
-        let mut shown = Self::default();
-        let list = |folder| phone.list(folder, None, 10_000).map_err(|error| error.to_string());
-        for mail in list(Folder::Inbox)?.into_iter().chain(list(Folder::Archive)?) {
-            once(shown.received.insert(mail.subject.clone()), &mail.subject)?;
-        }
-        for mail in list(Folder::Sent)? {
-            let view = phone.message(mail.number).map_err(|error| error.to_string())?;
-            let states = view.deliveries.into_iter();
-            let states = states.map(|delivery| (delivery.address, delivery.state)).collect();
-            once(shown.sent.insert(mail.subject.clone(), states).is_none(), &mail.subject)?;
-        }
-        for mail in list(Folder::Drafts)? {
-            once(shown.drafts.insert(mail.subject.clone()), &mail.subject)?;
-        }
-        let unopened = phone.unopened().map_err(|error| error.to_string())?;
-        shown.unopened = unopened
-            .into_iter()
-            .map(|kept| (kept.sender, kept.reason.code()))
-            .collect();
-        Ok(shown)
-    }
-
-    pub(crate) fn has_sent(&self, subject: &str) -> bool {
-        self.sent.contains_key(subject)
-    }
-
-    pub(crate) fn has_kept(&self, subject: &str) -> bool {
-        self.drafts.contains(subject)
-    }
-
-    /// The numbers of what it shows.
-    pub(crate) fn sum(&self) -> String {
-        format!(
-            "{} in, {} sent, {} sealed",
-            self.received.len(),
-            self.sent.len(),
-            self.unopened.len()
-        )
-    }
-}
-
-fn once(is_first: bool, subject: &str) -> Result<(), String> {
-    if is_first {
-        Ok(())
-    } else {
-        Err(format!("{subject:?} is there twice"))
-    }
-}
+use super::shown::Shown;
 
 /// A mail that was accepted: from whom to whom.
 struct Mail {
@@ -76,17 +14,38 @@ struct Mail {
     from: usize,
     to: Vec<usize>,
     nobody: bool,
+    /// The device that accepted it is gone or was put back to before that, and no other one and no backup is known to have it.
+    is_lost: bool,
+    /// Who had it when the relay was put back, which may not know that any more: it can be taken back nevertheless.
+    had: BTreeSet<usize>,
+}
+
+/// What is known of one device.
+#[derive(Clone, Default)]
+pub(crate) struct Device {
+    /// What it showed last.
+    last: Shown,
+    /// What was deleted from it.
+    gone: BTreeSet<String>,
 }
 
 /// What is known of one person.
 #[derive(Default)]
 struct Person {
-    /// What the phone showed last.
-    last: Shown,
-    /// What it showed, and what had been deleted, after the last sync that ended well: the backup has all of it.
-    kept: (Shown, BTreeSet<String>),
+    /// By their folders.
+    devices: BTreeMap<String, Device>,
+    /// What the device with the backup showed after its last sync that ended well: the backup has all of it.
+    kept: Device,
+    has_backup: bool,
+    /// The same when the relay was copied.
+    copied: (Device, bool),
+    /// What a backup held when a phone was to take it in.
+    owed: Shown,
+    is_restored: bool,
     deleted: BTreeSet<String>,
-    /// Received or deleted here between the backup and the loss of a phone: it may be there or not.
+    /// Deleted on a device that is gone or was put back, and may not have told anybody.
+    unsure: BTreeSet<String>,
+    /// Received between the backup and the loss of a phone: it may be there or not.
     open: BTreeSet<String>,
     was_lost: bool,
 }
@@ -105,7 +64,10 @@ impl Score {
             addresses,
             nobody,
             mails: Vec::new(),
-            people: Default::default(),
+            people: std::array::from_fn(|_| Person {
+                is_restored: true,
+                ..Person::default()
+            }),
         }
     }
 
@@ -116,57 +78,170 @@ impl Score {
             from,
             to: to.to_vec(),
             nobody,
+            is_lost: false,
+            had: BTreeSet::new(),
         });
     }
 
-    /// The phone of `who` shows this after somebody may have deleted `deleting`. Nothing else goes away.
-    pub(crate) fn saw(&mut self, who: usize, shown: Shown, deleting: Option<&str>) -> Result<(), String> {
+    /// This device shows this after somebody may have deleted `deleting` on it. Nothing else goes away.
+    pub(crate) fn saw(&mut self, who: usize, home: &str, shown: Shown, deleting: Option<&str>) -> Result<(), String> {
         let person = &mut self.people[who];
-        for subject in person.last.received.difference(&shown.received) {
-            if deleting != Some(subject) {
-                return Err(format!("{subject:?} is gone from a phone that had it"));
+        let device = person.devices.entry(home.to_owned()).or_default();
+        for subject in device.last.received.keys() {
+            if shown.received.contains_key(subject) {
+                continue;
+            }
+            let is_deleted = deleting == Some(subject) || person.unsure.contains(subject);
+            if !is_deleted && !person.deleted.contains(subject) {
+                return Err(format!("{subject:?} is gone from a device that had it"));
             }
             person.deleted.insert(subject.clone());
+            device.gone.insert(subject.clone());
         }
-        if let Some(subject) = shown.received.iter().find(|subject| person.deleted.contains(*subject)) {
+        if let Some(subject) = shown.received.keys().find(|subject| device.gone.contains(*subject)) {
             return Err(format!("{subject:?} is back after it was deleted"));
         }
-        if let Some(subject) = person
-            .last
-            .sent
-            .keys()
-            .find(|subject| !shown.sent.contains_key(*subject))
-        {
+        let mut sent = device.last.sent.keys();
+        if let Some(subject) = sent.find(|subject| !shown.sent.contains_key(*subject)) {
             return Err(format!("{subject:?} is not among the sent mails any more"));
         }
-        if let Some(subject) = person.last.drafts.difference(&shown.drafts).next() {
+        if let Some(subject) = device.last.drafts.difference(&shown.drafts).next() {
             return Err(format!("{subject:?} is not among the drafts any more"));
         }
-        person.open.retain(|subject| !shown.received.contains(subject));
-        person.last = shown;
+        person.open.retain(|subject| !shown.received.contains_key(subject));
+        device.last = shown;
         Ok(())
     }
 
-    /// What this phone shows is in its backup.
-    pub(crate) fn backed_up(&mut self, who: usize) {
+    /// What this device shows is in the backup.
+    pub(crate) fn backed_up(&mut self, who: usize, home: &str) {
         let person = &mut self.people[who];
-        person.kept = (person.last.clone(), person.deleted.clone());
+        let Some(device) = person.devices.get(home) else { return };
+        person.kept.last = device.last.clone();
+        person.kept.gone.extend(device.gone.iter().cloned());
+        person.is_restored = true;
+        person.has_backup = true;
     }
 
-    /// The phone is gone, and with it what the backup has not.
-    pub(crate) fn lost(&mut self, who: usize) {
+    /// Whether the relay has a backup.
+    pub(crate) fn has_backup(&self, who: usize) -> bool {
+        self.people[who].has_backup
+    }
+
+    /// A device is gone, and the account goes on without it.
+    pub(crate) fn gone(&mut self, who: usize, home: &str) {
+        self.drop_device(who, home, &Device::default());
+    }
+
+    /// A device is gone, and with it what the backup has not.
+    pub(crate) fn lost(&mut self, who: usize, home: &str) {
+        let kept = self.people[who].kept.clone();
+        let device = self.drop_device(who, home, &kept);
+        let received = device.last.received.into_keys();
+        let not_kept = received.filter(|subject| !kept.last.received.contains_key(subject));
+        self.people[who].open.extend(not_kept);
+    }
+
+    /// The account was taken over on this device; what others showed counts no more.
+    pub(crate) fn recovered(&mut self, who: usize, home: &str) {
+        let others: Vec<String> = self.people[who].devices.keys().cloned().collect();
+        for other in others.iter().filter(|other| *other != home) {
+            self.lost(who, other);
+        }
         let person = &mut self.people[who];
-        let (kept, deleted) = &person.kept;
-        let came_since = person.last.received.difference(&kept.received);
-        let deleted_since = person.deleted.difference(deleted);
-        person.open.extend(came_since.chain(deleted_since).cloned());
-        person.deleted.clone_from(deleted);
-        person.last = Shown::default();
-        person.was_lost = true;
+        person.owed = person.kept.last.clone();
+        person.is_restored = false;
+    }
+
+    /// Whether this device was one of the account's.
+    pub(crate) fn knows(&self, who: usize, home: &str) -> bool {
+        self.people[who].devices.contains_key(home)
+    }
+
+    /// What was known of a device, when it is copied.
+    pub(crate) fn device(&self, who: usize, home: &str) -> Device {
+        self.people[who].devices.get(home).cloned().unwrap_or_default()
+    }
+
+    /// A device goes on from its copy: it is as if what it did since had been done on a device that is lost.
+    pub(crate) fn put_back(&mut self, who: usize, home: &str, copy: Device) {
+        let device = self.drop_device(who, home, &copy);
+        let person = &mut self.people[who];
+        let received = device.last.received.into_keys();
+        person.open.extend(received.filter(|subject| {
+            !copy.last.received.contains_key(subject) && !person.kept.last.received.contains_key(subject)
+        }));
+        person.devices.insert(home.to_owned(), copy);
+    }
+
+    /// The relay was copied, and with it the backups.
+    pub(crate) fn relay_copied(&mut self) {
+        for person in &mut self.people {
+            person.copied = (person.kept.clone(), person.has_backup);
+        }
+    }
+
+    /// The relay goes on from its copy. What a device shows it gives back; what only a later backup held, nobody has.
+    pub(crate) fn relay_put_back(&mut self) {
+        for who in 0..PEOPLE {
+            for mail in self.mails.iter_mut().filter(|mail| mail.to.contains(&who)) {
+                let mut devices = self.people[who].devices.values();
+                if devices.any(|device| device.last.received.contains_key(&mail.subject)) {
+                    mail.had.insert(who);
+                }
+            }
+            let (copied, had_backup) = self.people[who].copied.clone();
+            let later = Device {
+                last: self.people[who].kept.last.clone(),
+                gone: self.people[who].kept.gone.clone(),
+            };
+            if !self.people[who].is_restored {
+                self.people[who].owed = copied.last.clone();
+            }
+            self.people[who].kept = copied.clone();
+            self.people[who].has_backup = had_backup;
+            self.forget(who, &later, &copied);
+            let received = later.last.received.into_keys();
+            let person = &mut self.people[who];
+            person.open.extend(received.filter(|subject| {
+                let mut devices = person.devices.values();
+                !copied.last.received.contains_key(subject)
+                    && !devices.any(|device| device.last.received.contains_key(subject))
+            }));
+        }
+    }
+
+    /// What of this person shows on no device and not in `kept` either, is lost.
+    fn drop_device(&mut self, who: usize, home: &str, kept: &Device) -> Device {
+        let device = self.people[who].devices.remove(home).unwrap_or_default();
+        self.people[who].was_lost = true;
+        self.forget(who, &device, kept);
+        device
+    }
+
+    /// What was sent from or deleted on this device, and neither on one that is there nor by what is kept, may not be so any more.
+    fn forget(&mut self, who: usize, device: &Device, kept: &Device) {
+        let person = &mut self.people[who];
+        for mail in self.mails.iter_mut().filter(|mail| mail.from == who) {
+            let is_in = |shown: &Shown| shown.sent.contains_key(&mail.subject);
+            if is_in(&device.last) && !is_in(&kept.last) && !person.devices.values().any(|other| is_in(&other.last)) {
+                mail.is_lost = true;
+            }
+        }
+        for subject in &device.gone {
+            let mut known = person.devices.values().chain([kept]);
+            if !known.any(|other| other.gone.contains(subject)) {
+                person.deleted.remove(subject);
+                person.unsure.insert(subject.clone());
+            }
+        }
     }
 
     /// Everybody is back, the line is honest, nothing moves any more: what has to hold then.
     pub(crate) fn settled(&self) -> Result<(), String> {
+        for who in 0..PEOPLE {
+            self.devices_agree(who)?;
+        }
         for mail in &self.mails {
             for to in &mail.to {
                 self.settled_with(mail, *to)?;
@@ -176,24 +251,51 @@ impl Score {
                 return Err(format!("{:?} reached nobody and is {state:?}", mail.subject));
             }
         }
-        (0..PEOPLE).try_for_each(|who| self.settled_at(who))
+        for who in 0..PEOPLE {
+            self.backup_held(who)?;
+            for device in self.people[who].devices.values() {
+                self.nothing_is_sealed(who, &device.last)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn devices_agree(&self, who: usize) -> Result<(), String> {
+        let first = self.shown(who);
+        for (home, device) in &self.people[who].devices {
+            if let Some(unlike) = first.unlike(&device.last) {
+                return Err(format!("the devices of {who} differ: {unlike} ({home})"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What this person's devices show.
+    fn shown(&self, who: usize) -> &Shown {
+        &self.people[who].devices.values().next().unwrap().last
     }
 
     fn settled_with(&self, mail: &Mail, to: usize) -> Result<(), String> {
         let (sender, reader) = (&self.people[mail.from], &self.people[to]);
-        let is_there = reader.last.received.contains(&mail.subject);
+        let is_there = self.shown(to).received.contains_key(&mail.subject);
         let state = self.state(mail, &self.addresses[to]);
         let what = || format!("{:?} from {} to {to} ({state:?})", mail.subject, mail.from);
-        if !is_there && !reader.deleted.contains(&mail.subject) && !reader.open.contains(&mail.subject) {
+        if is_there && reader.deleted.contains(&mail.subject) {
+            return Err(format!("{} was deleted and is there", what()));
+        }
+        let may_be_missing = [&reader.deleted, &reader.unsure, &reader.open];
+        if !is_there && !may_be_missing.iter().any(|may| may.contains(&mail.subject)) {
             return match state {
                 Some(state) if state >= DeliveryState::Unreachable => Ok(()),
-                None if sender.was_lost => Ok(()),
+                None if mail.is_lost => Ok(()),
                 _ => Err(format!("{} did not come", what())),
             };
         }
         match state {
-            None if !sender.was_lost => Err(format!("{} is not among the sent ones", what())),
-            Some(DeliveryState::Withdrawn) if is_there => Err(format!("{} came though it was taken back", what())),
+            None if !mail.is_lost => Err(format!("{} is not among the sent ones", what())),
+            Some(DeliveryState::Withdrawn) if is_there && !mail.had.contains(&to) => {
+                Err(format!("{} came though it was taken back", what()))
+            }
             Some(state)
                 if !sender.was_lost
                     && !(DeliveryState::Retrieved..=DeliveryState::Handled).contains(&state)
@@ -206,39 +308,41 @@ impl Score {
     }
 
     fn state(&self, mail: &Mail, address: &str) -> Option<DeliveryState> {
-        let states = self.people[mail.from].last.sent.get(&mail.subject)?;
+        // One that never left is on the device where it was written alone.
+        let mut devices = self.people[mail.from].devices.values();
+        let states = devices.find_map(|device| device.last.sent.get(&mail.subject))?;
         states.get(address).copied()
     }
 
-    /// The backup's promise, and nothing sealed that its sender could have wrapped again.
-    fn settled_at(&self, who: usize) -> Result<(), String> {
-        let person = &self.people[who];
-        let (kept, _) = &person.kept;
-        let mut missing = kept.received.difference(&person.last.received);
-        if let Some(subject) =
-            missing.find(|subject| !person.deleted.contains(*subject) && !person.open.contains(*subject))
-        {
-            return Err(format!("{subject:?} was in the backup of {who} and is not there"));
+    /// What a phone was to take in of a backup is there.
+    fn backup_held(&self, who: usize) -> Result<(), String> {
+        let (person, shown) = (&self.people[who], self.shown(who));
+        let owed = &person.owed;
+        let may_be_missing = |subject: &String| person.deleted.contains(subject) || person.unsure.contains(subject);
+        let received = (owed.received.keys()).filter(|subject| !shown.received.contains_key(*subject));
+        let received = received.filter(|subject| !may_be_missing(subject));
+        let sent = owed.sent.keys().filter(|subject| !shown.sent.contains_key(*subject));
+        let drafts = owed.drafts.difference(&shown.drafts);
+        match received.chain(sent).chain(drafts).next() {
+            Some(subject) => Err(format!("{subject:?} was in the backup of {who} and is not there")),
+            None => Ok(()),
         }
-        if let Some(subject) = kept.sent.keys().find(|subject| !person.last.has_sent(subject)) {
-            return Err(format!(
-                "{subject:?}, sent, was in the backup of {who} and is not there"
-            ));
-        }
-        if let Some(subject) = kept.drafts.difference(&person.last.drafts).next() {
-            return Err(format!("{subject:?} was in the backup of {who} and is not there"));
-        }
+    }
+
+    /// Nothing is kept sealed that its sender could have wrapped again.
+    fn nothing_is_sealed(&self, who: usize, shown: &Shown) -> Result<(), String> {
         for (other, address) in self.addresses.iter().enumerate() {
-            let sealed: Vec<_> = person
-                .last
-                .unopened
-                .iter()
+            // What a device of one's own had sealed nobody wraps again once that is gone.
+            if other == who && self.people[who].was_lost {
+                continue;
+            }
+            let sealed: Vec<_> = (shown.unopened.iter())
                 .filter(|(sender, _)| sender == address)
                 .collect();
             let cannot = self.mails.iter().filter(|mail| {
                 mail.from == other
                     && mail.to.contains(&who)
-                    && !person.last.received.contains(&mail.subject)
+                    && !shown.received.contains_key(&mail.subject)
                     && self.state(mail, &self.addresses[who]).is_none()
             });
             if sealed.len() > cannot.count() {
@@ -246,7 +350,7 @@ impl Score {
             }
         }
         // The place of a mail that was taken back comes without it.
-        let (emptied, others): (Vec<_>, Vec<_>) = (person.last.unopened.iter())
+        let (emptied, others): (Vec<_>, Vec<_>) = (shown.unopened.iter())
             .filter(|(sender, _)| !self.addresses.contains(sender))
             .partition(|(_, reason)| *reason == "taken-back-or-dropped");
         let taken_back = self.mails.iter().filter(|mail| {

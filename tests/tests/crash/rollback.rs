@@ -1,8 +1,6 @@
 //! A relay that was put back to an earlier copy, and phones that end while they bring it up to date; a phone that was put back,
 //! and ends while it becomes another device.
 
-use std::process::Command as Program;
-
 use pli_core::Folder;
 use pli_tests::place::{GP, NURSE, inbox, state};
 use pli_tests::process::Outside;
@@ -57,14 +55,13 @@ async fn begin(at: usize) -> Beginning {
         outside.run(who, words, None).await.well();
     }
     outside.stop_relay();
-    copy(&outside, "relay", "copy");
+    outside.copy("relay", "copy");
     outside.start_relay(None);
     for (who, words) in LOST {
         outside.run(who, words, None).await.well();
     }
     outside.kill_relay();
-    std::fs::remove_dir_all(outside.home("relay")).unwrap();
-    copy(&outside, "copy", "relay");
+    outside.put_back("copy", "relay");
     outside.start_relay(None);
     Beginning::after(outside, AFTER, at).await
 }
@@ -102,12 +99,11 @@ async fn take_over(step: &str) -> bool {
     }
     outside.run(GP, &["back-up"], None).await.well();
     outside.run(GP, &["sync"], None).await.well();
-    copy(&outside, GP, "copy");
+    outside.copy(GP, "copy");
     for (who, words) in LOST {
         outside.run(who, words, None).await.well();
     }
-    std::fs::remove_dir_all(outside.home(GP)).unwrap();
-    copy(&outside, "copy", GP);
+    outside.put_back("copy", GP);
     let told = outside.run(GP, &["sync"], None).await;
     assert!(told.said.contains("[device-put-back]"), "{told:?}");
     let end = outside.run(GP, &["recover", GP], Some(step)).await;
@@ -123,12 +119,4 @@ async fn take_over(step: &str) -> bool {
     assert_eq!(inbox(&gp), ["Hier", "Relevée", "En attente"], "{step}");
     assert!(gp.unopened().unwrap().is_empty(), "{step}");
     end.crashed()
-}
-
-fn copy(outside: &Outside, from: &str, to: &str) {
-    let status = Program::new("cp")
-        .arg("-a")
-        .args([outside.home(from), outside.home(to)])
-        .status();
-    assert!(status.unwrap().success());
 }

@@ -85,6 +85,24 @@ async fn a_second_device_has_the_history_and_all_that_comes_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_a_mail_meanwhile_shows_on_a_device_whose_history_is_from_before() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    gp.send(&draft(&[NURSE], "Question")).unwrap();
+    gp.sync().await.unwrap();
+    let tablet = linked(&place, &gp, "tablet").await;
+    // The history says that it waits; the notices come before the tablet has that.
+    nurse.sync().await.unwrap();
+    nurse.mark_handled(number(&nurse, Folder::Inbox, "Question")).unwrap();
+    nurse.sync().await.unwrap();
+    for device in [&tablet, &tablet, &gp] {
+        device.sync().await.unwrap();
+    }
+    assert_eq!(state(&gp, number(&gp, Folder::Sent, "Question"), NURSE), "handled");
+    assert_eq!(listing(&tablet), listing(&gp));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_devices_that_read_answer_and_delete_offline_come_to_the_same() {
     let place = Place::open().await;
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);

@@ -152,6 +152,36 @@ async fn a_relay_from_before_a_link_knows_the_device_again_and_nothing_is_erased
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_one_device_alone_at_a_relay_put_back_comes_from_the_main_one() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&nurse, &gp, &tablet]).await;
+    copy_relay(&mut place).await;
+    let sent = nurse.send(&draft(&[GP], "Aujourd'hui")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(state(&nurse, sent, GP), "retrieved", "it is offered no more");
+    put_relay_back(&mut place).await;
+    settle(&[&nurse, &gp, &tablet]).await;
+    assert_eq!(inbox(&tablet), ["Aujourd'hui"]);
+    assert_eq!(listing(&tablet), listing(&gp));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_from_before_a_removal_lets_nobody_in_again_also_when_nothing_else_was_done_since() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&nurse, &gp, &tablet]).await;
+    copy_relay(&mut place).await;
+    gp.remove_device(gp.devices().unwrap()[1].id).unwrap();
+    gp.sync().await.unwrap();
+    put_relay_back(&mut place).await;
+    assert!(gp.sync().await.unwrap().relay_put_back);
+    assert!(matches!(tablet.sync().await, Err(Error::DeviceRemoved)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relay_from_before_a_recovery_follows_the_phrase_again() {
     let mut place = Place::open().await;
     let (nurse, lost) = (place.enrol(NURSE).await, place.phone(GP));

@@ -1,0 +1,10 @@
+-- Schema 7: what becomes of a mail before it is here.
+
+-- How far a mail of this account's has come that another device wrote, and that comes here with the history.
+CREATE TABLE early_delivery (
+    id       BLOB NOT NULL, -- the mail's
+    address  TEXT NOT NULL,
+    state    INTEGER NOT NULL,
+    state_at INTEGER NOT NULL,
+    PRIMARY KEY (id, address, state)
+) STRICT, WITHOUT ROWID;
