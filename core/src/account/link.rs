@@ -180,6 +180,11 @@ impl Session {
             }
             let account = Account::load(tx)?;
             if account.verified.device(&device).is_some() {
+                // It is on the list, and may not have heard so within the day for which it is told.
+                tx.execute(
+                    "UPDATE linking SET begun_at = ?2 WHERE device = ?1",
+                    params![Column(&device), Column(&now)],
+                )?;
                 return Ok(());
             }
             if account.verified.devices().len() >= limits::DEVICES {

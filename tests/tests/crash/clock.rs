@@ -115,3 +115,21 @@ async fn what_was_asked_for_by_a_wrong_clock_is_asked_for_again_by_the_right_one
     }
     assert_eq!(inbox(&outside.phone("gp-2")), ["En route"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_was_read_two_days_ago_is_read_again() {
+    let mut outside = Outside::open(PROGRAM);
+    set_relay(&mut outside, -2);
+    outside.run(GP, &["enrol", GP], None).await.well();
+    outside.run("tablet", &["show-code", GP], None).await.well();
+    for words in [["confirm-code"], ["sync"]] {
+        outside.run(GP, &words, None).await.well();
+    }
+    // The relay has forgotten what was said there, and the tablet never heard it.
+    set_relay(&mut outside, 0);
+    outside.run("tablet", &["show-code", GP], None).await.well();
+    for words in [["confirm-code"], ["sync"]] {
+        outside.run(GP, &words, None).await.well();
+    }
+    outside.run("tablet", &["finish-link"], None).await.well();
+}
