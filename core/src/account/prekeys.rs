@@ -11,6 +11,7 @@ use protocol::{Address, Code, DeviceId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::Account;
+use crate::archive;
 use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
@@ -130,7 +131,14 @@ impl Session {
             tracing::warn!("no more prekeys are made: too many were not used");
             return Ok(());
         }
-        self.write(|tx| make_batch(tx, account, stock.newest_batch, now))?;
+        // Once a batch is over, mail goes to the account's other devices alone: they have what came since.
+        let was_left_out = stock.not_after.is_none_or(|at| at < now) && account.verified.devices().len() > 1;
+        self.write(|tx| {
+            if was_left_out {
+                archive::await_history(tx, archive::OVERDUE)?;
+            }
+            make_batch(tx, account, stock.newest_batch, now)
+        })?;
         crash_point!("batch-stored");
         let renewed = self.upload_batches(account, stock).await?;
         if renewed.newest_batch > stock.newest_batch {

@@ -157,12 +157,15 @@ pub(crate) fn write_again(tx: &Transaction<'_>, device: DeviceId, now: Timestamp
     Ok(())
 }
 
-/// A device has no history: the main one writes it, unless it is at it.
+/// A device lacks history: the main one writes it, unless it is at it; for the main one, the next on the list does.
 pub(crate) fn asked_for(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Error> {
     let is_at_it = tx
         .prepare_cached("SELECT 1 FROM linking WHERE device = ?1 AND step < 3")?
         .exists([Column(&device)])?;
-    if is_at_it || !list::is_main(tx)? || Account::load(tx)?.verified.device(&device).is_none() {
+    let account = Account::load(tx)?;
+    let mut others = account.verified.devices().iter().filter(|listed| listed.id != device);
+    let is_asked = others.next().is_some_and(|first| first.id == account.device);
+    if is_at_it || !is_asked || account.verified.device(&device).is_none() {
         return Ok(());
     }
     write_again(tx, device, clock::now())
@@ -310,7 +313,7 @@ pub(crate) fn take_note(tx: &Transaction<'_>, message: &Message) -> Result<(), E
 /// How long a device waits to be told where its history is before it asks, in days.
 const PATIENCE_DAYS: i64 = 1;
 /// Since when it waits that asks with the next sync.
-pub(super) const OVERDUE: Timestamp = Timestamp::from_millis(1);
+pub(crate) const OVERDUE: Timestamp = Timestamp::from_millis(1);
 
 impl Session {
     /// Asks for the history where it should have come by now.
@@ -318,7 +321,9 @@ impl Session {
         let (at, now) = (self.relay.clock.now(), clock::now());
         self.write(|tx| {
             let is_overdue: bool = tx.query_row(
-                "SELECT history_awaited_at > 0 AND history_awaited_at < ?1 FROM account",
+                // What comes before its batch is published is not sealed to it, and would not be in an earlier answer.
+                "SELECT history_awaited_at > 0 AND history_awaited_at < ?1 AND NOT EXISTS (SELECT 1 FROM batch_upload)
+                 FROM account",
                 [Column(&now.plus_days(-PATIENCE_DAYS))],
                 |row| row.get(0),
             )?;

@@ -9,7 +9,7 @@ use protocol::{ArchiveId, Timestamp};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 pub use history::{HistoryProgress, LinkProgress};
-pub(crate) use history::{asked_for, await_history, drop_histories, note_may_be_lost, take_note, write_again};
+pub(crate) use history::{OVERDUE, asked_for, await_history, drop_histories, note_may_be_lost, take_note, write_again};
 
 use crate::account::Account;
 use crate::account::enrol::RecoveryPhrase;

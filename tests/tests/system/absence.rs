@@ -4,16 +4,18 @@ use pli_core::{Error, Folder};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft, inbox, state};
 use protocol::{Code, Timestamp, limits};
 
-use super::devices::linked;
+use super::devices::{linked, listing};
 
-/// Lets the GP's batch of prekeys end, as it does after thirty days.
-fn end_batch(place: &Place) {
+/// Lets the batch of prekeys end of the GP's first device, the `min`, or the newest, as it does after thirty days.
+fn end_batch(place: &Place, which: &str) {
     sqlcipher::link();
     let database = rusqlite::Connection::open(place.folder.path().join("relay/relay.db")).unwrap();
     database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
-    let sql = "UPDATE prekey_batch SET not_after = 1 WHERE device = (SELECT device.id FROM device
-         JOIN account ON account.id = device.account WHERE address = ?1)";
-    assert_eq!(database.execute(sql, [GP]).unwrap(), 1);
+    let sql = format!(
+        "UPDATE prekey_batch SET not_after = 1 WHERE device = (SELECT {which}(device.id) FROM device
+         JOIN account ON account.id = device.account WHERE address = ?1)"
+    );
+    assert_eq!(database.execute(&sql, [GP]).unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,7 +25,7 @@ async fn five_weeks_away_is_told_to_senders_and_ends_with_one_sync() {
     let cardiologist = place.enrol(CARDIOLOGIST).await;
     nurse.send(&draft(&[GP], "Avant")).unwrap();
     nurse.sync().await.unwrap();
-    end_batch(&place);
+    end_batch(&place, "min");
     let both = nurse.send(&draft(&[GP, CARDIOLOGIST], "À deux")).unwrap();
     let alone = nurse.send(&draft(&[GP], "Seul")).unwrap();
     nurse.sync().await.unwrap();
@@ -51,7 +53,7 @@ async fn receipts_for_somebody_away_wait_until_they_are_back() {
     let sent = gp.send(&draft(&[NURSE], "Lu ?")).unwrap();
     gp.sync().await.unwrap();
     nurse.sync().await.unwrap();
-    end_batch(&place);
+    end_batch(&place, "min");
     let received = nurse.list(Folder::Inbox, None, 10).unwrap()[0].number;
     nurse.mark_read(received).unwrap();
     nurse.sync().await.unwrap();
@@ -101,4 +103,39 @@ async fn a_tablet_that_is_silent_for_months_is_suspended_and_catches_up_from_the
     let mut shown = inbox(&tablet);
     shown.sort();
     assert_eq!(shown, ["Après", "Avant", "Entre-temps"]);
+}
+
+/// Nothing was sealed to it once its batch had ended: the other one has that, and gives it over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_was_five_weeks_away_has_what_came_meanwhile() {
+    for is_main in [false, true] {
+        let place = Place::open().await;
+        let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+        let tablet = linked(&place, &gp, "tablet").await;
+        for _ in 0..2 {
+            tablet.sync().await.unwrap();
+            gp.sync().await.unwrap();
+        }
+        let (away, here) = if is_main { (&gp, &tablet) } else { (&tablet, &gp) };
+        end_batch(&place, if is_main { "min" } else { "max" });
+        nurse.send(&draft(&[GP], "Pendant")).unwrap();
+        nurse.sync().await.unwrap();
+        here.sync().await.unwrap();
+        here.mark_handled(here.list(Folder::Inbox, None, 1).unwrap()[0].number)
+            .unwrap();
+        for _ in 0..3 {
+            away.sync().await.unwrap();
+            here.sync().await.unwrap();
+        }
+        away.sync().await.unwrap();
+        assert_eq!(inbox(away), ["Pendant"], "the main one: {is_main}");
+        assert_eq!(listing(away), listing(here));
+        nurse.send(&draft(&[GP], "Après")).unwrap();
+        nurse.sync().await.unwrap();
+        for device in [away, here] {
+            device.sync().await.unwrap();
+            assert_eq!(inbox(device), ["Pendant", "Après"]);
+            assert_eq!(device.sync().await.unwrap().sent, 0, "it asks no more");
+        }
+    }
 }
