@@ -351,13 +351,18 @@ pub(crate) fn await_history(tx: &Transaction<'_>, since: Timestamp) -> Result<()
     Ok(())
 }
 
-/// Archives that are some device's history. A device that was told and has dropped its own is linked for good.
+/// Archives that are some device's history, this one's included. A device that was told and has dropped its own is linked for good.
 pub(super) fn still_there(tx: &Transaction<'_>, present: &[ArchiveSize]) -> Result<Vec<ArchiveId>, Error> {
     let mut select = tx.prepare_cached("SELECT archive, step FROM linking")?;
     let rows: Vec<(Column<ArchiveId>, u32)> = select
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    let mut kept = Vec::new();
+    let own = tx
+        .query_row("SELECT history FROM restoration WHERE history <> x''", [], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let mut kept: Vec<ArchiveId> = own.map(|Column(archive)| archive).into_iter().collect();
     for (Column(archive), step) in rows {
         if step == 3 && !present.iter().any(|there| there.id == archive) {
             tx.execute("DELETE FROM linking WHERE archive = ?1", [Column(&archive)])?;

@@ -160,7 +160,7 @@ impl Session {
         self.relay.drop_archive(account, archive).await?;
         self.write(|tx| {
             tx.execute_batch("DELETE FROM restoration; DELETE FROM early_delivery;")?;
-            Ok(())
+            unopened::forget_asked(tx, &account.address)
         })
     }
 }

@@ -8,13 +8,13 @@ use protocol::chunked::ContentKey;
 use protocol::envelope::{self, Kind, Message};
 use protocol::rewrap::RewrapRequest;
 use protocol::sign::Signature;
-use protocol::{Address, Code, Digest, MessageId, cbor, limits};
+use protocol::{Address, Code, Digest, MessageId, Timestamp, cbor, limits};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
 use super::outbox::{self, Row, Sealed};
 use super::unopened::Reason;
-use super::{OutboxKind, SyncReport, push, receive};
+use super::{OutboxKind, SyncReport, push, receive, states};
 use crate::account::Account;
 use crate::account::correspondent::Known;
 use crate::clock;
@@ -40,8 +40,8 @@ struct Sent {
 }
 
 /// Queues a request to each sender of whom something is kept sealed that no key here opens. One that was asked tomorrow is asked
-/// by a clock that was wrong.
-fn ask(tx: &Transaction<'_>) -> Result<(), Error> {
+/// by a clock that was wrong. What another device of this account sealed comes with the history.
+fn ask(tx: &Transaction<'_>, account: &Account, at: Timestamp) -> Result<(), Error> {
     let now = clock::now();
     let (again, since) = (now.plus_days(-ASK_AGAIN_DAYS), now.plus_days(-ASK_DAYS));
     let mut select = tx.prepare_cached(
@@ -72,6 +72,9 @@ fn ask(tx: &Transaction<'_>) -> Result<(), Error> {
             "UPDATE unopened SET asked_at = ?2 WHERE rowid = ?1",
             params![rowid, Column(&now)],
         )?;
+    }
+    if wanted.remove(&account.address).is_some() {
+        states::record_history_wanted(tx, account, at)?;
     }
     for (sender, ids) in wanted {
         tx.execute(
@@ -173,7 +176,8 @@ impl Session {
 
     /// Sends what came up while mail was taken in: answers to those who ask for mails again, own requests, and word of histories.
     pub(super) async fn answer_and_ask(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
-        self.write(ask)?;
+        let at = self.relay.clock.now();
+        self.write(|tx| ask(tx, account, at))?;
         if self.read(outbox::has_untried)? {
             self.push(account, report).await?;
         }

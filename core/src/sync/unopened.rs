@@ -246,6 +246,15 @@ pub(crate) fn forget(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> R
     Ok(())
 }
 
+/// What another device of this account sealed came with the history, mail and states, as it was asked for.
+pub(crate) fn forget_asked(tx: &Transaction<'_>, own: &Address) -> Result<(), Error> {
+    tx.execute(
+        "DELETE FROM unopened WHERE sender = ?1 AND asked_at > 0 AND reason IN (?2, ?3)",
+        params![Column(own), Reason::NoPrekey, Reason::CannotOpen],
+    )?;
+    Ok(())
+}
+
 /// A message that is kept sealed.
 pub(crate) struct Kept {
     pub(crate) received_at: Timestamp,

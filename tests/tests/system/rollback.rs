@@ -168,6 +168,29 @@ async fn what_waited_for_one_device_alone_at_a_relay_put_back_comes_from_the_mai
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_own_devices_seal_to_keys_that_a_relay_put_back_hands_out_again_comes_with_the_history() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&nurse, &gp, &tablet]).await;
+    copy_relay(&mut place).await;
+    for device in [&gp, &tablet] {
+        device.send(&draft(&[NURSE], "Avant")).unwrap();
+    }
+    settle(&[&nurse, &gp, &tablet]).await;
+    put_relay_back(&mut place).await;
+    // Each seals to the other's keys before that one has been in touch.
+    for (device, subject) in [(&gp, "Du téléphone"), (&tablet, "De la tablette")] {
+        device.send(&draft(&[NURSE], subject)).unwrap();
+        device.sync().await.unwrap();
+    }
+    settle(&[&nurse, &gp, &tablet]).await;
+    assert_eq!(listing(&tablet), listing(&gp));
+    assert_eq!(gp.list(Folder::Sent, None, 10).unwrap().len(), 4);
+    assert!(gp.unopened().unwrap().is_empty() && tablet.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relay_from_before_a_removal_lets_nobody_in_again_also_when_nothing_else_was_done_since() {
     let mut place = Place::open().await;
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
