@@ -1,6 +1,6 @@
 //! `pli enrol`: this phone becomes the first device of an address.
 
-use pli_core::Session;
+use pli_core::{Error, Session};
 use serde::Serialize;
 use serde_json::json;
 
@@ -41,7 +41,15 @@ pub(crate) async fn enrol(asked: Enrol, screen: Screen) -> Result<(), Failure> {
         });
     }
     if session.own_address()?.as_ref() == Some(&asked.address) && session.unshown_phrase()?.is_none() {
-        return enrol_once_more(session, &asked, code, screen).await;
+        match session.enrol_once_more(code).await {
+            // The address is another identity's by now: this phone may begin anew with what it has.
+            Err(Error::AlreadyEnrolled) => {}
+            outcome => {
+                return outcome
+                    .map_err(Failure::from)
+                    .and_then(|()| say_enrolled_again(session, &asked, screen));
+            }
+        }
     }
     let has_backup = is_backup_wanted(&asked)?;
     let phrase = session.enrol(&asked.address, code).await?;
@@ -89,8 +97,7 @@ pub(crate) async fn enrol(asked: Enrol, screen: Screen) -> Result<(), Failure> {
 }
 
 /// The relay was restored to a copy from before this phone enrolled there.
-async fn enrol_once_more(session: Session, asked: &Enrol, code: &str, screen: Screen) -> Result<(), Failure> {
-    session.enrol_once_more(code).await?;
+fn say_enrolled_again(session: Session, asked: &Enrol, screen: Screen) -> Result<(), Failure> {
     screen.answer(&json!({ "address": asked.address.as_str(), "enrolled_again": true }), |_| {
         say(
             "The relay knows this phone again. Phrase and mail are those of before; `pli sync` gives the relay again what it lost.",

@@ -115,9 +115,11 @@ impl Session {
     /// This device is suspended: its store is closed, also for sessions to come, until it is let in again.
     pub(crate) fn lock_suspended(&self) -> Result<(), Error> {
         if !self.is_suspended() {
-            self.write(|tx| set_setting(tx, SUSPENDED, "on"))?;
+            let store = self.store()?;
+            // A store that cannot be written just now is closed all the same: the next session is told by the relay.
             self.lock();
             *self.slot() = Slot::Suspended;
+            store.write::<_, Error>(|tx| set_setting(tx, SUSPENDED, "on"))?;
         }
         Ok(())
     }

@@ -3,8 +3,10 @@
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
+use zeroize::Zeroizing;
 
 use crate::address::Address;
+use crate::archive::ArchiveKey;
 use crate::cbor::Format;
 use crate::chunked::{self, ContentKey};
 use crate::envelope::EnvelopeError;
@@ -44,47 +46,64 @@ impl SignedFormat for Claim {
 
 impl Spoken for Signed<Claim> {}
 
-/// What the main device answers: the identity's seed, for the device that made the claim.
+/// What is handed over.
+pub struct Keys {
+    /// The identity's seed.
+    pub seed: Seed,
+    /// What the account's backup is sealed with, if the main device keeps one.
+    pub backup: Option<ArchiveKey>,
+}
+
+/// What the main device answers: [`Keys`], for the device that made the claim.
 #[derive(Clone, Decode, Encode, Eq, PartialEq)]
 #[cbor(map)]
 pub struct Handover {
     /// The content key, sealed to the claim's key.
     #[n(0)]
     key: SealedKey,
-    /// The seed, under the content key.
+    /// Seed and key of the backup, under the content key.
     #[n(1)]
-    seed: ByteVec,
+    keys: ByteVec,
 }
 
 impl Handover {
-    /// Seals the identity's seed for whoever made the claim: `key` is the claim's.
+    /// Seals what is handed over for whoever made the claim: `key` is the claim's.
     ///
     /// # Errors
     ///
     /// [`SealError::Key`] when the claim's key is none; [`SealError::Random`].
-    pub fn make(seed: &Seed, claim: &Signed<Claim>, key: &PrekeyPublic) -> Result<Self, EnvelopeError> {
+    pub fn make(keys: &Keys, claim: &Signed<Claim>, key: &PrekeyPublic) -> Result<Self, EnvelopeError> {
         let content_key = ContentKey::make().map_err(SealError::from)?;
+        let backup = keys.backup.as_ref().map_or(&[][..], |key| key.as_bytes());
+        let bytes = Zeroizing::new([keys.seed.as_bytes().as_slice(), backup].concat());
         Ok(Self {
             key: seal::seal_key(&content_key, key, &info(claim))?,
-            seed: chunked::encrypt(&content_key, SEED, seed.as_bytes())?.into(),
+            keys: chunked::encrypt(&content_key, KEYS, &bytes)?.into(),
         })
     }
 
-    /// Opens the seed with the private half of the claim's key. Whether it is the identity's is for the reader to see.
+    /// Opens it with the private half of the claim's key. Whether the seed is the identity's is for the reader to see.
     ///
     /// # Errors
     ///
     /// [`SealError::Opening`] when it is for another claim.
-    pub fn open(&self, secret: &PrekeySecret, claim: &Signed<Claim>) -> Result<Seed, SealError> {
+    pub fn open(&self, secret: &PrekeySecret, claim: &Signed<Claim>) -> Result<Keys, SealError> {
         let content_key = seal::open_key(&self.key, secret, &info(claim))?;
-        let seed = chunked::decrypt(&content_key, SEED, &self.seed).map_err(|_| SealError::Opening)?;
-        let bytes = seed.as_slice().try_into().map_err(|_| SealError::Opening)?;
-        Ok(Seed::from_bytes(bytes))
+        let keys = chunked::decrypt(&content_key, KEYS, &self.keys).map_err(|_| SealError::Opening)?;
+        let (seed, backup) = keys.split_first_chunk().ok_or(SealError::Opening)?;
+        let backup = match backup {
+            [] => None,
+            key => Some(ArchiveKey::from_bytes(key.try_into().map_err(|_| SealError::Opening)?)),
+        };
+        Ok(Keys {
+            seed: Seed::from_bytes(seed),
+            backup,
+        })
     }
 }
 
-/// The seed's context.
-const SEED: &[u8] = b"identity seed";
+/// The context of what is handed over.
+const KEYS: &[u8] = b"identity seed";
 
 fn info(claim: &Signed<Claim>) -> Vec<u8> {
     [&b"pli/1 handover"[..], claim.digest().as_bytes()].concat()

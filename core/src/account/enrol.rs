@@ -11,7 +11,7 @@ use protocol::{Address, Code, Digest, Timestamp, limits};
 use rusqlite::{Connection, Transaction, params};
 use zeroize::Zeroizing;
 
-use super::{Account, Row, prekeys};
+use super::{Account, Row, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::{Session, set_setting, setting};
@@ -103,7 +103,10 @@ impl Session {
         match self.read(Account::load) {
             Err(Error::NotEnrolled) => {}
             Ok(account) if account.address == *address => {
-                return self.read(pending_phrase)?.ok_or(Error::AlreadyEnrolled);
+                if let Some(phrase) = self.read(pending_phrase)? {
+                    return Ok(phrase);
+                }
+                self.read(|connection| put_back::check_free(connection, address))?;
             }
             Ok(_) => return Err(Error::AlreadyEnrolled),
             Err(error) => return Err(error),
@@ -112,6 +115,7 @@ impl Session {
         let present = self.present(address).await?;
         let now = self.relay.clock.now();
         let (request, phrase) = self.write(|tx| {
+            put_back::leave(tx)?;
             // One that was to take an account over asks for something else.
             let is_recovery = tx
                 .prepare_cached("SELECT 1 FROM account WHERE succession <> x''")?

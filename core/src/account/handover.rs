@@ -2,17 +2,18 @@
 //! once that one's list is published. At each step at least one device can sign, and in the end one alone.
 //! See `docs/protocol/handover.md`.
 
-use protocol::handover::{Claim, Handover};
+use protocol::handover::{Claim, Handover, Keys};
 use protocol::identity::{Identity, Signed};
 use protocol::link::{LinkCode, LinkError};
 use protocol::seal::PrekeySecret;
-use protocol::sign::{Seed, SigningKey};
-use protocol::{Code, DeviceId, cbor};
+use protocol::sign::SigningKey;
+use protocol::{Code, DeviceId, Timestamp, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
 use super::Account;
 use super::list::{self, DeviceView};
+use crate::archive;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
@@ -85,10 +86,11 @@ impl Session {
                 Err(Error::Relay(Code::NotFound)) => return Ok(false),
                 sealed => claiming.code.open_answer(&sealed?)?,
             };
-            let seed = answer
+            let keys = answer
                 .open(&claiming.secret, &claiming.claim)
                 .map_err(|_| Error::Link(LinkError::Sealed))?;
-            self.write(|tx| take_key(tx, &seed))?;
+            let now = self.relay.clock.now();
+            self.write(|tx| take_keys(tx, &keys, now))?;
             crash_point!("main-key-stored");
             self.empty_log()?;
         }
@@ -140,7 +142,11 @@ impl Session {
             if is_changing {
                 return Err(Error::DevicesChanging);
             }
-            let answer = code.seal(&Handover::make(key.seed(), &claim, &asked.key)?)?;
+            let keys = Keys {
+                seed: key.seed().clone(),
+                backup: archive::backup_key(tx)?,
+            };
+            let answer = code.seal(&Handover::make(&keys, &claim, &asked.key)?)?;
             tx.execute(
                 "INSERT OR REPLACE INTO handover (id, device, code, answer) VALUES (1, ?1, ?2, ?3)",
                 params![Column(&asked.device), code.to_text().as_str(), answer],
@@ -204,8 +210,9 @@ fn verify(account: &Account, claim: &Signed<Claim>) -> Result<Claim, Error> {
         .ok_or(Error::Link(LinkError::OtherDevice))
 }
 
-/// Stores the identity's key, and that this device is to be the first of the list.
-fn take_key(tx: &Transaction<'_>, seed: &Seed) -> Result<(), Error> {
+/// Stores the identity's key, and that this device is to be the first of the list. The backup goes on here.
+fn take_keys(tx: &Transaction<'_>, keys: &Keys, now: Timestamp) -> Result<(), Error> {
+    let seed = &keys.seed;
     let identity: Vec<u8> = tx.query_row("SELECT identity FROM account", [], |row| row.get(0))?;
     let identity: Signed<Identity> = cbor::decode(&identity)?;
     if identity.verify(&SigningKey::derive(seed).verifying_key()).is_err() {
@@ -214,7 +221,10 @@ fn take_key(tx: &Transaction<'_>, seed: &Seed) -> Result<(), Error> {
     tx.execute("UPDATE account SET identity_seed = ?1", [Column(seed)])?;
     tx.execute("DELETE FROM claiming", [])?;
     tx.execute("INSERT INTO list_change (is_claim) VALUES (1)", [])?;
-    Ok(())
+    match &keys.backup {
+        Some(key) => archive::begin_backup(tx, key, now),
+        None => Ok(()),
+    }
 }
 
 fn claiming(connection: &Connection) -> Result<Option<Claiming>, Error> {

@@ -44,6 +44,8 @@ impl Session {
     pub async fn show_link_code(&self, address: &Address, name: &DeviceName) -> Result<Zeroizing<String>, Error> {
         let _alone = self.syncing.lock().await;
         self.read(|connection| put_back::check_free(connection, address))?;
+        // Where nobody is enrolled, nobody reads the code: what this phone has of the account is not given up for that.
+        self.listed(address).await?.ok_or(Error::Relay(Code::NotFound))?;
         // Its clock judges the prekeys.
         self.relay.server().await?;
         let now = self.relay.clock.now();

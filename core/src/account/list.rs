@@ -346,6 +346,8 @@ fn take_in(
             "UPDATE account SET identity_seed = x''; DELETE FROM handover; DELETE FROM list_change; DELETE FROM lifting;
              DELETE FROM linking WHERE step = 0;",
         )?;
+        // That one goes on with it.
+        archive::end_backup(tx)?;
     }
     Ok(true)
 }

@@ -3,7 +3,7 @@
 
 use protocol::Code;
 
-use super::{Account, Listed};
+use super::{Account, Listed, put_back};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -16,7 +16,18 @@ impl Session {
             self.lock_suspended()?;
             return outcome;
         }
-        if !matches!(outcome, Err(Error::Relay(Code::DeviceUnknown))) || !self.is_removed(account).await {
+        if !matches!(outcome, Err(Error::Relay(Code::DeviceUnknown))) {
+            return outcome;
+        }
+        let Ok(listed) = self.listed(&account.address).await else {
+            return outcome;
+        };
+        let own = account.verified.fingerprint();
+        if !listed.as_ref().is_some_and(|listed| is_removed(account, listed)) {
+            // By the person's word it may become another device, with all that it has.
+            if listed.is_none_or(|listed| listed.account.fingerprint() != own) {
+                self.write(put_back::note_unknown)?;
+            }
             return outcome;
         }
         tracing::warn!("this device was removed from its account and erases itself");
@@ -35,19 +46,17 @@ impl Session {
         self.heed(&account, stock).await?;
         self.let_in(store)
     }
+}
 
-    /// Whether a device list leaves this device out that is newer than its own, signed by the identity it knows or one that
-    /// its recovery key says follows it. A relay that is restored from yesterday, or lies, has none to show.
-    async fn is_removed(&self, account: &Account) -> bool {
-        let Ok(Some(Listed { account: now, keys })) = self.listed(&account.address).await else {
-            return false;
-        };
-        let (own, known) = (account.verified.fingerprint(), &account.verified);
-        let is_newer = now.fingerprint() == own && now.list_version() > known.list_version();
-        let follows = now
-            .line(&keys.predecessors)
-            .iter()
-            .any(|before| before.fingerprint() == own);
-        *now.address() == account.address && now.device(&account.device).is_none() && (is_newer || follows)
-    }
+/// Whether a device list leaves this device out that is newer than its own, signed by the identity it knows or one that its
+/// recovery key says follows it. A relay that is restored from yesterday, or lies, has none to show.
+fn is_removed(account: &Account, listed: &Listed) -> bool {
+    let Listed { account: now, keys } = listed;
+    let (own, known) = (account.verified.fingerprint(), &account.verified);
+    let is_newer = now.fingerprint() == own && now.list_version() > known.list_version();
+    let follows = now
+        .line(&keys.predecessors)
+        .iter()
+        .any(|before| before.fingerprint() == own);
+    *now.address() == account.address && now.device(&account.device).is_none() && (is_newer || follows)
 }

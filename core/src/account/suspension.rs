@@ -2,8 +2,8 @@
 //! What becomes of a device that is suspended itself is in [`super::standing`].
 
 use protocol::api::Suspension;
-use protocol::{Code, DeviceId};
-use rusqlite::Connection;
+use protocol::{Code, DeviceId, Timestamp};
+use rusqlite::{Connection, params};
 
 use super::{Account, list};
 use crate::archive;
@@ -11,6 +11,9 @@ use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
+
+/// For so long a relay that was put back is told again of a suspension, in days: no copy is older that is put in its place.
+const REMEMBERED_DAYS: i64 = 30;
 
 impl Session {
     /// Shuts another device of the account out at once. It stops, locks, and erases nothing; nothing is sealed to it any more.
@@ -21,7 +24,27 @@ impl Session {
     pub async fn suspend_device(&self, device: DeviceId) -> Result<(), Error> {
         let account = self.read(Account::load)?;
         account.check_other(&device)?;
-        self.relay.suspend(&account, device).await
+        self.relay.suspend(&account, device).await?;
+        let now = self.relay.clock.now();
+        self.write(|tx| {
+            tx.execute(
+                "INSERT OR REPLACE INTO suspended (device, at) VALUES (?1, ?2)",
+                params![Column(&device), Column(&now)],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Tells a relay that was put back to an earlier copy whom this device had suspended of late. One that was let in since by
+    /// the main device is shut out once more, until that is repeated: rather that than a thief who is in again.
+    pub(crate) async fn suspend_again(&self, account: &Account) -> Result<(), Error> {
+        let since = self.relay.clock.now().plus_days(-REMEMBERED_DAYS);
+        for device in self.read(|connection| suspended_since(connection, since))? {
+            if account.check_other(&device).is_ok() {
+                self.relay.suspend(account, device).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Lets a suspended device in again with the next sync, and writes the history anew for it.
@@ -34,6 +57,7 @@ impl Session {
             list::identity_key(tx)?;
             Account::load(tx)?.check_other(&device)?;
             tx.execute("INSERT OR IGNORE INTO lifting (device) VALUES (?1)", [Column(&device)])?;
+            tx.execute("DELETE FROM suspended WHERE device = ?1", [Column(&device)])?;
             Ok(())
         })
     }
@@ -74,6 +98,12 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn suspended_since(connection: &Connection, since: Timestamp) -> Result<Vec<DeviceId>, Error> {
+    let mut select = connection.prepare_cached("SELECT device FROM suspended WHERE at > ?1")?;
+    let devices = select.query_map([Column(&since)], |row| row.get(0).map(|Column(device)| device))?;
+    Ok(devices.collect::<Result<_, _>>()?)
 }
 
 fn lifting(connection: &Connection) -> Result<Vec<DeviceId>, Error> {

@@ -5,8 +5,9 @@ mod history;
 mod take_in;
 mod write;
 
+use protocol::archive::ArchiveKey;
 use protocol::{ArchiveId, Timestamp};
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 pub use history::{HistoryProgress, LinkProgress};
 pub(crate) use history::{OVERDUE, asked_for, await_history, drop_histories, note_may_be_lost, take_note, write_again};
@@ -44,11 +45,7 @@ impl Session {
             if *account.verified.recovery() != phrase.recovery_key()?.verifying_key() {
                 return Err(Error::PhraseOfAnother);
             }
-            tx.execute(
-                "INSERT OR IGNORE INTO backup (id, key, archive, begun_at) VALUES (1, ?1, ?2, ?3)",
-                params![Column(&phrase.backup_key()?), Column(&ArchiveId::make()?), Column(&now)],
-            )?;
-            write::all_is_due(tx)
+            begin_backup(tx, &phrase.backup_key()?, now)
         })
     }
 
@@ -63,10 +60,7 @@ impl Session {
         for archive in self.relay.archives(&account).await?.archives {
             self.relay.drop_archive(&account, archive.id).await?;
         }
-        self.write(|tx| {
-            tx.execute_batch("DELETE FROM backup; DELETE FROM backup_part; DELETE FROM backup_due;")?;
-            Ok(())
-        })?;
+        self.write(end_backup)?;
         self.empty_log()
     }
 
@@ -94,6 +88,32 @@ impl Session {
             Ok(view)
         })
     }
+}
+
+/// What this phone's backup is sealed with; none where it keeps none.
+pub(crate) fn backup_key(connection: &Connection) -> Result<Option<ArchiveKey>, Error> {
+    let key = connection
+        .query_row("SELECT key FROM backup", [], |row| row.get(0))
+        .optional()?;
+    Ok(key.map(|Column(key)| key))
+}
+
+/// A backup begins here under this key, unless there is one.
+pub(crate) fn begin_backup(tx: &Transaction<'_>, key: &ArchiveKey, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "INSERT OR IGNORE INTO backup (id, key, archive, begun_at) VALUES (1, ?1, ?2, ?3)",
+        params![Column(key), Column(&ArchiveId::make()?), Column(&now)],
+    )?;
+    write::all_is_due(tx)
+}
+
+/// This phone keeps no backup any more.
+pub(crate) fn end_backup(tx: &Transaction<'_>) -> Result<(), Error> {
+    tx.execute_batch(
+        "DELETE FROM backup_part WHERE archive = (SELECT archive FROM backup);
+         DELETE FROM backup; DELETE FROM backup_due;",
+    )?;
+    Ok(())
 }
 
 /// Whatever is kept at the relay is written anew: it may have lost parts of it, and what waited there for other devices alone.

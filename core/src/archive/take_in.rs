@@ -8,7 +8,7 @@ use protocol::{ArchiveId, Code, Timestamp};
 use rusqlite::types::{FromSql as _, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::{history, write};
+use super::history;
 use crate::account::{Account, correspondent};
 use crate::crash::crash_point;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::mail::received;
 use crate::mime;
 use crate::session::Session;
 use crate::store::column::Column;
-use crate::sync::{SyncReport, states, unopened};
+use crate::sync::{SyncReport, outbox, states, unopened};
 
 /// How far the archive was taken in.
 struct Restoration {
@@ -148,7 +148,7 @@ impl Session {
                 for record in &part.records {
                     match record {
                         // What this device has itself is newer, and what it knows to be deleted stays so.
-                        Record::Message(message) if is_known(tx, message)? => {}
+                        Record::Message(message) if is_known(tx, message)? => catch_up(tx, message)?,
                         record => take_in(tx, account, record, From::OwnDevice)?,
                     }
                 }
@@ -165,6 +165,16 @@ impl Session {
     }
 }
 
+/// What became of a sent message while this device did not hear of it.
+fn catch_up(tx: &Transaction<'_>, message: &ArchivedMessage) -> Result<(), Error> {
+    for delivery in &message.deliveries {
+        if let Ok(state) = DeliveryState::column_result(ValueRef::Integer(delivery.state.into())) {
+            delivery::advance_by_id(tx, &message.id, &delivery.address, state, delivery.at)?;
+        }
+    }
+    Ok(())
+}
+
 fn is_known(tx: &Transaction<'_>, message: &ArchivedMessage) -> Result<bool, Error> {
     let is_known = tx
         .prepare_cached(
@@ -178,11 +188,7 @@ fn is_known(tx: &Transaction<'_>, message: &ArchivedMessage) -> Result<bool, Err
 fn finish(tx: &Transaction<'_>, restoration: &Restoration, now: Timestamp, was_kept: bool) -> Result<(), Error> {
     tx.execute_batch("DELETE FROM restoration; DELETE FROM early_delivery;")?;
     if was_kept {
-        tx.execute(
-            "INSERT OR IGNORE INTO backup (id, key, archive, begun_at) VALUES (1, ?1, ?2, ?3)",
-            params![Column(&restoration.key), Column(&ArchiveId::make()?), Column(&now)],
-        )?;
-        write::all_is_due(tx)?;
+        super::begin_backup(tx, &restoration.key, now)?;
     }
     Ok(())
 }
@@ -236,6 +242,10 @@ fn take_in_message(
     message: &ArchivedMessage,
     from: From,
 ) -> Result<(), Error> {
+    // A phone that was put back has it in its own outbox, or knows that it was deleted.
+    if outbox::is_leaving(tx, &message.sender, message.id)? || states::is_buried(tx, &message.sender, message.id)? {
+        return Ok(());
+    }
     tx.execute(
         "DELETE FROM message WHERE sender = ?1 AND id = ?2",
         params![Column(&message.sender), Column(&message.id)],

@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::api::{DepositAnswer, PrekeyWish};
 use protocol::chunked::ContentKey;
 use protocol::envelope::Kind;
-use protocol::{Code, MessageId, Recipients};
+use protocol::{Address, Code, MessageId, Recipients};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
@@ -42,6 +42,17 @@ pub(super) fn due(connection: &Connection) -> Result<Vec<i64>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Whether this message waits here to be sent.
+pub(crate) fn is_leaving(connection: &Connection, sender: &Address, id: MessageId) -> Result<bool, Error> {
+    let is_leaving = connection
+        .prepare_cached(
+            "SELECT 1 FROM outbox JOIN message ON message.rowid = outbox.message
+             WHERE message.sender = ?1 AND message.id = ?2 AND outbox.refused = ''",
+        )?
+        .exists(params![Column(sender), Column(&id)])?;
+    Ok(is_leaving)
+}
+
 /// Whether an answer, a request, or word of a history was not tried yet.
 pub(super) fn has_untried(connection: &Connection) -> Result<bool, Error> {
     let is_fresh = connection.query_row(
@@ -65,9 +76,14 @@ pub(super) fn is_due(connection: &Connection) -> Result<bool, Error> {
     Ok(is_due)
 }
 
-/// How many rows wait for another attempt.
+/// How many rows wait for another attempt. What own devices tell each other may wait for one that is shut out: that is nothing a
+/// person waits for.
 pub(super) fn waiting(connection: &Connection) -> Result<u32, Error> {
-    let waiting = connection.query_row("SELECT count(*) FROM outbox WHERE refused = ''", [], |row| row.get(0))?;
+    let waiting = connection.query_row(
+        "SELECT count(*) FROM outbox WHERE refused = '' AND kind NOT IN (?1, ?2)",
+        [OutboxKind::State, OutboxKind::History],
+        |row| row.get(0),
+    )?;
     Ok(waiting)
 }
 

@@ -85,7 +85,7 @@ impl Session {
     }
 }
 
-fn cursor(connection: &Connection) -> Result<Cursor, Error> {
+pub(super) fn cursor(connection: &Connection) -> Result<Cursor, Error> {
     let cursor = connection.query_row("SELECT number, hash FROM cursor WHERE id = 1", [], |row| {
         let Column(hash) = row.get(1)?;
         Ok(Cursor {

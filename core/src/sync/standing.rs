@@ -4,6 +4,7 @@
 use protocol::api::Standing;
 use protocol::envelope::{self, Deposit, Header, Kind};
 use protocol::receipt::Reading;
+use protocol::sequence::Cursor;
 use protocol::sign::Signature;
 use protocol::{Code, Timestamp, cbor};
 use rusqlite::{Connection, Transaction, params};
@@ -23,6 +24,8 @@ use crate::store::column::Column;
 
 /// The header of the last envelope that the relay accepted, and when.
 const LAST_DEPOSIT: &str = "last-deposit";
+/// How far this device had acknowledged when it found the relay put back.
+const FORMER_CURSOR: &str = "former-cursor";
 /// For so long the relay is asked whether it still knows that envelope: it forgets it after 90 days.
 const REMEMBERED_DAYS: i64 = 80;
 
@@ -42,7 +45,9 @@ impl Session {
                 break (cursor, standing);
             }
         };
-        if standing.acknowledged.number > cursor.number {
+        // The later copy of a relay that was put back may have been put in its place again.
+        let is_known = self.read(former_cursor)? == Some(standing.acknowledged);
+        if standing.acknowledged.number > cursor.number && !is_known {
             tracing::warn!("this phone was put back to an earlier copy");
             self.write(put_back::note)?;
             return Err(Error::DevicePutBack);
@@ -54,6 +59,7 @@ impl Session {
             self.bring_relay_up(account, standing).await?;
             report.relay_put_back = true;
         }
+        self.write(put_back::note_known)?;
         self.relay.compared();
         Ok(())
     }
@@ -77,13 +83,15 @@ impl Session {
         }
     }
 
-    /// Takes all that the relay holds, and gives it what it may have lost: the device list, a batch of prekeys of which none was
+    /// Takes all that the relay holds, and gives it what it may have lost: the device list, who is suspended, a batch of prekeys of which none was
     /// handed out, and every envelope that nobody is known to have retrieved. Each can be given twice.
     async fn bring_relay_up(&self, account: &Account, standing: Standing) -> Result<(), Error> {
         self.show_list(account).await?;
+        self.suspend_again(account).await?;
         let now = self.relay.clock.now();
         self.write(|tx| {
             if !standing.agreed {
+                set_former_cursor(tx, pull::cursor(tx)?)?;
                 pull::set_cursor(tx, standing.acknowledged)?;
             }
             tx.execute("DELETE FROM setting WHERE name = ?1", [LAST_DEPOSIT])?;
@@ -94,6 +102,20 @@ impl Session {
         crash_point!("relay-brought-up");
         self.replenish_prekeys(account).await
     }
+}
+
+/// What was acknowledged before the relay was put back to an earlier copy.
+fn former_cursor(connection: &Connection) -> Result<Option<Cursor>, Error> {
+    let Some(text) = setting(connection, FORMER_CURSOR)? else {
+        return Ok(None);
+    };
+    let bytes = data_encoding::HEXLOWER.decode(text.as_bytes());
+    Ok(Some(cbor::decode(&bytes.map_err(|_| StoreError::Corrupt)?)?))
+}
+
+fn set_former_cursor(tx: &Transaction<'_>, cursor: Cursor) -> Result<(), Error> {
+    let text = data_encoding::HEXLOWER.encode(&cbor::encode(&cursor));
+    set_setting(tx, FORMER_CURSOR, &text)
 }
 
 /// Takes note of what the relay accepted last.
@@ -150,14 +172,15 @@ fn offer_mail(tx: &Transaction<'_>, since: Timestamp) -> Result<(), Error> {
     let mut select = tx.prepare_cached(
         "SELECT m.rowid, m.header, m.content_key, m.statement, m.signature, m.content FROM message m
          WHERE m.direction = ?1 AND m.dated_at > ?2 AND m.content_key <> x''
-         AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.rowid AND d.state IN (?3, ?4))
+         AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.rowid AND d.state IN (?3, ?4, ?5))
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.message = m.rowid) ORDER BY m.rowid",
     )?;
     let mut rows = select.query(params![
         Direction::Sent,
         Column(&since),
         DeliveryState::Sent,
-        DeliveryState::Available
+        DeliveryState::Available,
+        DeliveryState::NotRetrieved
     ])?;
     while let Some(row) = rows.next()? {
         let (message, header): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);

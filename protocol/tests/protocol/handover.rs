@@ -1,8 +1,9 @@
 //! Vectors of `docs/protocol/handover.md`: the claim, and what is answered to it.
 
 use minicbor::bytes::ByteVec;
+use protocol::archive::ArchiveKey;
 use protocol::cbor::{self, Format as _};
-use protocol::handover::{Claim, Handover};
+use protocol::handover::{Claim, Handover, Keys};
 use protocol::identity::Signed;
 use protocol::limits;
 use protocol::link::{LinkCode, LinkError};
@@ -18,6 +19,15 @@ use crate::vectors::{agree, bytes, check_refusals, common_refusals, hex, refused
 const KEY: u8 = 0x71;
 /// What stands for the identity's seed.
 const SEED: [u8; 64] = [0x72; 64];
+/// What stands for the key of the account's backups.
+const BACKUP: [u8; 32] = [0x75; 32];
+
+fn keys(backup: Option<[u8; 32]>) -> Keys {
+    Keys {
+        seed: Seed::from_bytes(&SEED),
+        backup: backup.map(|key| ArchiveKey::from_bytes(&key)),
+    }
+}
 
 fn claim() -> Claim {
     let lea = Person::lea();
@@ -67,7 +77,8 @@ fn handovers_are_those_of_the_page() {
     let file = agree("handover", &derived, draw);
     check_refusals(&file["derived"]["refused"]);
     for vector in file["drawn"]["opened"].as_array().unwrap() {
-        assert_eq!(open(vector), Ok(bytes(&vector["seed"])), "{}", vector["name"]);
+        let whole = [bytes(&vector["seed"]), bytes(&vector["backup"])].concat();
+        assert_eq!(open(vector), Ok(whole), "{}", vector["name"]);
     }
     for vector in file["drawn"]["unopened"].as_array().unwrap() {
         assert_eq!(text(&vector["error"]), "opening");
@@ -76,8 +87,8 @@ fn handovers_are_those_of_the_page() {
 }
 
 fn draw() -> Value {
-    let made = Handover::make(&Seed::from_bytes(&SEED), &signed(), &claim().key).unwrap();
-    let encoded = cbor::encode(&made);
+    let sealed = |backup| cbor::encode(&Handover::make(&keys(backup), &signed(), &claim().key).unwrap());
+    let encoded = sealed(None);
     let other = Claim {
         device: Person::jean().device(),
         ..claim()
@@ -92,13 +103,21 @@ fn draw() -> Value {
             result.0: result.1,
         })
     };
+    let opened = |name: &str, bytes: &[u8], backup: &[u8]| {
+        let mut vector = vector(name, &signed(), KEY, bytes, ("seed", hex(&SEED)));
+        vector["backup"] = json!(hex(backup));
+        vector
+    };
     let unopened = |name: &str, claim: &Signed<Claim>, key, bytes: &[u8]| {
         vector(name, claim, key, bytes, ("error", "opening".to_owned()))
     };
     let mut flipped = encoded.clone();
     *flipped.last_mut().unwrap() ^= 1;
     json!({
-        "opened": [vector("a seed", &signed(), KEY, &encoded, ("seed", hex(&SEED)))],
+        "opened": [
+            opened("a seed", &encoded, &[]),
+            opened("a seed and the key of the backups", &sealed(Some(BACKUP)), &BACKUP),
+        ],
         "unopened": [
             unopened("another claim", &other, KEY, &encoded),
             unopened("another secret", &signed(), KEY + 1, &encoded),
@@ -112,8 +131,9 @@ fn open(vector: &Value) -> Result<Vec<u8>, SealError> {
     let handover: Handover = cbor::decode(&bytes(&vector["bytes"])).unwrap();
     let claim: Signed<Claim> = cbor::decode(&bytes(&vector["claim"])).unwrap();
     let secret = bytes(&vector["secret"]);
-    let seed = handover.open(&prekey_secret(secret[0]), &claim)?;
-    Ok(seed.as_bytes().to_vec())
+    let keys = handover.open(&prekey_secret(secret[0]), &claim)?;
+    let backup = keys.backup.map(|key| key.as_bytes().to_vec());
+    Ok([keys.seed.as_bytes().to_vec(), backup.unwrap_or_default()].concat())
 }
 
 #[test]
@@ -131,7 +151,7 @@ fn a_code_of_a_claim_is_none_of_a_new_device() {
     let forged = Signed::make(&self::claim(), &Person::jean().device_key);
     let said = shown.seal(&forged).unwrap();
     assert_eq!(read.open_hello::<Signed<Claim>>(&said), Err(LinkError::OtherDevice));
-    let handover = Handover::make(&Seed::from_bytes(&SEED), &claim, &self::claim().key).unwrap();
+    let handover = Handover::make(&keys(None), &claim, &self::claim().key).unwrap();
     let answer = read.seal(&handover).unwrap();
     assert!(shown.open_answer::<Handover>(&answer) == Ok(handover.clone()));
     assert_eq!(format!("{handover:?}"), "Handover");

@@ -10,6 +10,8 @@ use protocol::api::{KeysAnswer, path};
 use protocol::link::{Answer, LinkCode};
 use protocol::{Code, cbor};
 
+use crate::rollback::settle;
+
 /// The GP's tablet, added by the GP's phone.
 pub(crate) async fn linked(place: &Place, main: &Session, name: &str) -> Session {
     let tablet = place.phone_in(name);
@@ -486,4 +488,31 @@ async fn who_has_seen_the_code_takes_the_new_device_into_no_account() {
     gp.confirm_link(&code).await.unwrap();
     gp.sync().await.unwrap();
     assert!(tablet.finish_link().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_let_in_again_shows_what_became_of_sent_mail() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    gp.send(&draft(&[NURSE], "Question")).unwrap();
+    gp.sync().await.unwrap();
+    for _ in 0..2 {
+        gp.sync().await.unwrap();
+        tablet.sync().await.unwrap();
+    }
+    let device = gp.devices().unwrap()[1].id;
+    gp.suspend_device(device).await.unwrap();
+    nurse.sync().await.unwrap();
+    nurse.mark_handled(number(&nurse, Folder::Inbox, "Question")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert!(tablet.sync().await.is_err());
+    gp.lift_suspension(device).unwrap();
+    gp.sync().await.unwrap();
+    settle(&[&nurse, &gp]).await;
+    for _ in 0..2 {
+        tablet.sync().await.unwrap();
+    }
+    settle(&[&nurse, &gp, &tablet]).await;
+    assert_eq!(listing(&tablet), listing(&gp));
 }

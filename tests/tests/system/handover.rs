@@ -7,6 +7,7 @@ use pli_tests::disk::{decrypted, files, holds};
 use pli_tests::place::{GP, NURSE, Place, address, draft, inbox};
 
 use crate::devices::linked;
+use crate::rollback::settle;
 
 /// The identity's key in a device's store; nothing where there is none.
 fn identity_seed(place: &Place, name: &str) -> Vec<u8> {
@@ -155,4 +156,32 @@ async fn a_code_is_of_no_use_to_a_device_of_another_account() {
     let linking = new.show_link_code(&address(GP), &"new".parse().unwrap()).await.unwrap();
     assert!(gp.hand_over(&linking).await.is_err());
     assert_eq!(gp.handing_over_to().unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_backup_goes_on_on_the_new_main_device() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.phone(GP));
+    let phrase = gp.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    gp.start_backup(&phrase).unwrap();
+    nurse.send(&draft(&[GP], "Avant")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&gp, &tablet]).await;
+    let code = tablet.show_main_code().await.unwrap();
+    gp.hand_over(&code).await.unwrap();
+    assert!(tablet.finish_handover().await.unwrap());
+    settle(&[&gp, &tablet]).await;
+    let old = tablet.devices().unwrap()[1].id;
+    tablet.remove_device(old).unwrap();
+    tablet.sync().await.unwrap();
+    assert!(matches!(gp.sync().await, Err(Error::DeviceRemoved)));
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    settle(&[&nurse, &tablet]).await;
+    drop(tablet);
+    let gp = place.phone_in("new");
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Avant", "Après"]);
 }

@@ -145,7 +145,7 @@ async fn mail_of_a_device_that_was_removed_since_arrives() {
     remove_other(&gp);
     gp.sync().await.unwrap();
     let desk = linked(&place, &gp, "desk").await;
-    for phone in [&gp, &nurse, &cardiologist, &desk, &desk] {
+    for phone in [&gp, &nurse, &cardiologist, &desk, &gp, &desk] {
         phone.sync().await.unwrap();
         assert!(phone.unopened().unwrap().is_empty());
     }
@@ -258,8 +258,10 @@ async fn a_state_row_for_a_removed_device_does_not_wait_for_ever() {
     remove_other(&gp);
     gp.hurry().unwrap();
     gp.sync().await.unwrap();
+    let tried = place.line.count(path::DEPOSITS);
     gp.hurry().unwrap();
     assert_eq!(gp.sync().await.unwrap().waiting, 0);
+    assert_eq!(place.line.count(path::DEPOSITS), tried);
 }
 
 #[tokio::test(flavor = "multi_thread")]

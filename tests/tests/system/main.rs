@@ -23,6 +23,7 @@ mod outbox;
 mod recovery;
 mod reissue;
 mod remains;
+mod restored;
 mod rewraps;
 mod rollback;
 mod sequence;

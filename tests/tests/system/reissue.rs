@@ -4,6 +4,9 @@ use pli_core::{Error, Folder};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 use protocol::Code;
 
+use crate::devices::linked;
+use crate::rollback::settle;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_phrase_correspondents_are_warned_and_held_mail_arrives_once_they_accept() {
     let place = Place::open().await;
@@ -108,4 +111,29 @@ async fn who_tried_a_code_first_still_restores_with_the_phrase() {
     assert!(matches!(plain, Err(Error::Relay(Code::AlreadyEnrolled))));
     gp.recover(&address(GP), &phrase).await.unwrap();
     gp.sync().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_device_of_before_goes_on_with_what_it_has() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    nurse.send(&draft(&[GP], "Sur la tablette")).unwrap();
+    settle(&[&nurse, &gp, &tablet]).await;
+    drop(gp);
+    place.lose(GP);
+    let gp = place.phone(GP);
+    gp.enrol(&address(GP), &place.reissue(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    let refused = tablet.sync().await;
+    assert!(matches!(refused, Err(Error::Relay(Code::DeviceUnknown))), "{refused:?}");
+    let code = tablet
+        .show_link_code(&address(GP), &"tablet".parse().unwrap())
+        .await
+        .unwrap();
+    gp.confirm_link(&code).await.unwrap();
+    gp.sync().await.unwrap();
+    assert!(tablet.finish_link().await.unwrap());
+    tablet.sync().await.unwrap();
+    assert_eq!(inbox(&tablet), ["Sur la tablette"]);
 }

@@ -30,35 +30,35 @@ fn put_back(copy_of: &Path, folder: &Path) {
 }
 
 /// The relay's folder as it stands, in a place of its own.
-async fn copy_relay(place: &mut Place) {
+pub(crate) async fn copy_relay(place: &mut Place) {
     place.stop_relay().await;
     copy(&place.home("relay"), &place.home("relay-copy"));
     place.start_relay().await;
 }
 
-async fn put_relay_back(place: &mut Place) {
+pub(crate) async fn put_relay_back(place: &mut Place) {
     place.stop_relay().await;
     put_back(&place.home("relay-copy"), &place.home("relay"));
     place.start_relay().await;
 }
 
 /// Everybody syncs until nothing moves.
-async fn settle(phones: &[&Session]) {
-    let mut quiet = 0_u32;
+pub(crate) async fn settle(phones: &[&Session]) {
+    let (mut quiet, mut reports) = (0_u32, Vec::new());
     for _ in 0..12 {
-        let mut is_quiet = true;
+        reports.clear();
         for phone in phones {
             phone.hurry().unwrap();
-            let report = phone.sync().await.unwrap();
-            is_quiet &= !report.is_news() && report.waiting == 0;
+            reports.push(phone.sync().await.unwrap());
         }
+        let is_quiet = reports.iter().all(|report| !report.is_news() && report.waiting == 0);
         // What an account's devices tell each other is no news to a person, and may bring some.
         quiet = if is_quiet { quiet.saturating_add(1) } else { 0 };
         if quiet == 3 {
             return;
         }
     }
-    panic!("it never comes to rest");
+    panic!("it never comes to rest: {reports:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,13 +227,13 @@ async fn a_relay_from_before_a_recovery_follows_the_phrase_again() {
 }
 
 /// The phone of `who` as it stands, in a place of its own.
-fn copy_phone(place: &Place, who: &str, phone: Session) -> Session {
+pub(crate) fn copy_phone(place: &Place, who: &str, phone: Session) -> Session {
     phone.close();
     copy(&place.home(who), &place.home("phone-copy"));
     place.phone_in(who)
 }
 
-fn put_phone_back(place: &Place, who: &str, phone: Session) -> Session {
+pub(crate) fn put_phone_back(place: &Place, who: &str, phone: Session) -> Session {
     phone.close();
     put_back(&place.home("phone-copy"), &place.home(who));
     place.phone_in(who)

@@ -1,0 +1,190 @@
+//! What a relay or a phone that was put back must not undo, and how people go on all the same.
+
+use pli_core::{Error, Folder};
+use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+use protocol::{Code, Timestamp};
+
+use crate::devices::{linked, number};
+use crate::rollback::{copy_phone, copy_relay, put_phone_back, put_relay_back, settle};
+
+async fn sweep(place: &Place, days: i64) {
+    place.relay().sweep(Timestamp::now().plus_days(days)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_has_retrieved_for_days_is_given_again() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Hier")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    copy_relay(&mut place).await;
+    let sent = nurse.send(&draft(&[GP], "En attente")).unwrap();
+    nurse.sync().await.unwrap();
+    sweep(&place, 3).await;
+    nurse.sync().await.unwrap();
+    assert_eq!(state(&nurse, sent, GP), "not-retrieved");
+    put_relay_back(&mut place).await;
+    assert!(nurse.sync().await.unwrap().relay_put_back);
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Hier", "En attente"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_is_made_good() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&nurse, &gp, &tablet]).await;
+    copy_relay(&mut place).await;
+    // The tablet was stolen, and is off.
+    let stolen = gp.devices().unwrap()[1].id;
+    gp.remove_device(stolen).unwrap();
+    gp.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    assert_eq!(gp.devices().unwrap().len(), 1);
+    put_relay_back(&mut place).await;
+    let mut noticed = false;
+    for _ in 0..3 {
+        noticed |= gp.sync().await.unwrap().relay_put_back;
+    }
+    let sent = gp.send(&draft(&[NURSE], "Du GP")).unwrap();
+    gp.sync().await.unwrap();
+    nurse.send(&draft(&[GP], "Secret")).unwrap();
+    nurse.sync().await.unwrap();
+    for _ in 0..4 {
+        gp.hurry().unwrap();
+        gp.sync().await.unwrap();
+    }
+    assert_ne!(state(&gp, sent, NURSE), "queued");
+    let thief = tablet.sync().await;
+    assert!(noticed);
+    assert!(matches!(thief, Err(Error::DeviceRemoved)), "{thief:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_is_made_good() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&nurse, &gp, &tablet]).await;
+    copy_relay(&mut place).await;
+    let stolen = gp.devices().unwrap()[1].id;
+    gp.suspend_device(stolen).await.unwrap();
+    nurse.send(&draft(&[GP], "Un")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    put_relay_back(&mut place).await;
+    assert!(gp.sync().await.unwrap().relay_put_back);
+    settle(&[&nurse, &gp]).await;
+    nurse.send(&draft(&[GP], "Secret")).unwrap();
+    nurse.sync().await.unwrap();
+    let thief = tablet.sync().await;
+    assert!(matches!(thief, Err(Error::Relay(Code::DeviceSuspended))), "{thief:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_later_copy_put_back_in_its_place_stops_no_phone() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Un")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    copy_relay(&mut place).await;
+    for subject in ["Deux", "Trois", "Quatre"] {
+        nurse.send(&draft(&[GP], subject)).unwrap();
+    }
+    settle(&[&nurse, &gp]).await;
+    // The disk of today is set aside, yesterday's is put in its place.
+    place.stop_relay().await;
+    std::fs::rename(place.home("relay"), place.home("relay-today")).unwrap();
+    std::fs::rename(place.home("relay-copy"), place.home("relay")).unwrap();
+    place.start_relay().await;
+    assert!(gp.sync().await.unwrap().relay_put_back);
+    place.stop_relay().await;
+    std::fs::rename(place.home("relay"), place.home("relay-yesterday")).unwrap();
+    std::fs::rename(place.home("relay-today"), place.home("relay")).unwrap();
+    place.start_relay().await;
+    gp.sync().await.unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Un", "Deux", "Trois", "Quatre"]);
+    nurse.send(&draft(&[GP], "Cinq")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp).len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_recovered_and_linked_since_goes_on_by_the_phrase() {
+    let mut place = Place::open().await;
+    let (nurse, lost) = (place.enrol(NURSE).await, place.phone(GP));
+    let phrase = lost.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    lost.phrase_shown().unwrap();
+    settle(&[&nurse, &lost]).await;
+    drop(lost);
+    copy_relay(&mut place).await;
+    let gp = place.phone_in("new");
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    let tablet = linked(&place, &gp, "tablet").await;
+    nurse.send(&draft(&[GP], "Entre deux")).unwrap();
+    settle(&[&nurse, &gp, &tablet]).await;
+    put_relay_back(&mut place).await;
+    let refused = gp.sync().await;
+    assert!(matches!(refused, Err(Error::Relay(Code::DeviceUnknown))), "{refused:?}");
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    settle(&[&gp]).await;
+    assert_eq!(inbox(&gp), ["Entre deux"]);
+    // The nurse had pinned the identity that the relay lost, and is asked.
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    nurse.sync().await.unwrap();
+    let number = nurse.identity(&address(GP)).await.unwrap().changed.unwrap();
+    nurse.accept_identity(&address(GP), &number).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Entre deux", "Après"]);
+    // The tablet hears that the account follows another identity without it.
+    assert!(matches!(
+        tablet.sync().await,
+        Err(Error::DeviceRemoved | Error::Relay(Code::DeviceUnknown))
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_held_for_a_changed_identity_outlives_a_phone_put_back() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.phone(GP));
+    let cardiologist = place.enrol(CARDIOLOGIST).await;
+    let phrase = gp.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    gp.start_backup(&phrase).unwrap();
+    gp.send(&draft(&[CARDIOLOGIST], "Avant")).unwrap();
+    settle(&[&nurse, &gp, &cardiologist]).await;
+    drop(cardiologist);
+    place.lose(CARDIOLOGIST);
+    let cardiologist = place.phone(CARDIOLOGIST);
+    cardiologist
+        .enrol(&address(CARDIOLOGIST), &place.reissue(CARDIOLOGIST))
+        .await
+        .unwrap();
+    cardiologist.phrase_shown().unwrap();
+    let held = gp.send(&draft(&[CARDIOLOGIST], "Retenue")).unwrap();
+    gp.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    assert_eq!(state(&gp, held, CARDIOLOGIST), "queued");
+    let gp = copy_phone(&place, GP, gp);
+    nurse.send(&draft(&[GP], "Aujourd'hui")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    let gp = put_phone_back(&place, GP, gp);
+    assert_eq!(gp.sync().await.unwrap_err().code(), "device-put-back");
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    for _ in 0..3 {
+        gp.hurry().unwrap();
+        gp.sync().await.unwrap();
+    }
+    let held = number(&gp, Folder::Sent, "Retenue");
+    let identity = gp.identity(&address(CARDIOLOGIST)).await.unwrap();
+    gp.accept_identity(&address(CARDIOLOGIST), &identity.changed.unwrap())
+        .unwrap();
+    for _ in 0..3 {
+        gp.hurry().unwrap();
+        gp.sync().await.unwrap();
+        cardiologist.sync().await.unwrap();
+    }
+    assert_eq!(inbox(&cardiologist), ["Retenue"], "{}", state(&gp, held, CARDIOLOGIST));
+}
