@@ -433,7 +433,7 @@ impl DeviceLine {
             }
         }
         vec![
-            self.id.chars().take(SHORT_ID).collect(),
+            short(&self.id),
             self.name.clone().unwrap_or_default(),
             local_time(self.added),
             what.join(", "),
@@ -473,7 +473,7 @@ async fn suspend(session: &Session, which: &str, screen: Screen) -> Result<(), F
     let id = device.id.to_string();
     let called = called(&device);
     // A name may hold spaces; any beginning of an id finds its device.
-    let short: String = id.chars().take(SHORT_ID).collect();
+    let short = short(&id);
     screen.answer(&json!({ "device": id, "suspended": true }), |_| {
         tell!(
             "{called} is suspended: it is shut out at once, locks, and erases nothing. No mail is sealed to it.\n\
@@ -564,8 +564,13 @@ async fn remove(session: &Session, which: &str, yes: bool, screen: Screen) -> Re
 
 /// By its name, or what stands for it.
 fn called(device: &DeviceView) -> String {
-    let short = || device.id.to_string().chars().take(SHORT_ID).collect();
-    device.name.as_ref().map_or_else(short, ToString::to_string)
+    let unnamed = || short(&device.id.to_string());
+    device.name.as_ref().map_or_else(unnamed, ToString::to_string)
+}
+
+/// What stands for an id where people read.
+fn short(id: &str) -> String {
+    id.chars().take(SHORT_ID).collect()
 }
 
 /// The device of this name, or whose id begins so.

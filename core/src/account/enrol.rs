@@ -159,10 +159,8 @@ impl Session {
     pub async fn enrol_once_more(&self, code: &str) -> Result<(), Error> {
         let _alone = self.syncing.lock().await;
         let account = self.read(Account::load)?;
-        match self.relay.identity(&account.address).await {
-            Err(Error::Relay(Code::NotFound)) => {}
-            Ok(_) => return Err(Error::AlreadyEnrolled),
-            Err(error) => return Err(error),
+        if self.listed(&account.address).await?.is_some() {
+            return Err(Error::AlreadyEnrolled);
         }
         let now = self.relay.clock.now();
         let request = self.write(|tx| {

@@ -19,7 +19,7 @@ use protocol::cbor;
 use protocol::envelope::Sender;
 use protocol::identity::{DeviceList, Identity, Signed, VerifiedAccount};
 use protocol::sign::{Seed, SigningKey};
-use protocol::{Address, DeviceId, Digest, Timestamp};
+use protocol::{Address, Code, DeviceId, Digest, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::Error;
@@ -82,7 +82,11 @@ struct Listed {
 impl Session {
     /// What the relay has of the account of `address`, if it has one.
     async fn listed(&self, address: &Address) -> Result<Option<Listed>, Error> {
-        let Some(keys) = self.relay.identity(address).await?.accounts.into_iter().next() else {
+        let answer = match self.relay.identity(address).await {
+            Err(Error::Relay(Code::NotFound)) => return Ok(None),
+            answer => answer?,
+        };
+        let Some(keys) = answer.accounts.into_iter().next() else {
             return Ok(None);
         };
         let account = VerifiedAccount::verify(&keys.identity, &keys.list)?;

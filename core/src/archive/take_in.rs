@@ -1,4 +1,5 @@
-//! An earlier phone's backup, or the main device's history, on its way in, part by part; each is one transaction, which moves the place in the archive.
+//! An earlier phone's backup, or the main device's history, on its way in, part by part; each is one transaction, which moves the
+//! place in the archive.
 
 use protocol::archive::{self, ArchiveKey, ArchivedMessage, DeletedMessage, Part, Place, Record};
 use protocol::envelope::EnvelopeError;

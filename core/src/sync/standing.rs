@@ -83,8 +83,8 @@ impl Session {
         }
     }
 
-    /// Takes all that the relay holds, and gives it what it may have lost: the device list, who is suspended, a batch of prekeys of which none was
-    /// handed out, and every envelope that nobody is known to have retrieved. Each can be given twice.
+    /// Takes all that the relay holds, and gives it what it may have lost: the device list, who is suspended, a batch of prekeys of
+    /// which none was handed out, and every envelope that nobody is known to have retrieved. Each can be given twice.
     async fn bring_relay_up(&self, account: &Account, standing: Standing) -> Result<(), Error> {
         self.show_list(account).await?;
         self.suspend_again(account).await?;

@@ -137,10 +137,10 @@ impl World {
                 self.happens("remove");
                 self.people[who].may_find(other.home);
             }
-            let _ = self.is_done(who, &main, &["remove-others"], next()).await?;
+            self.is_done(who, &main, &["remove-others"], next()).await?;
         }
         if self.tidies(who).await? {
-            let _ = self.is_done(who, &main, &["exchange"], next()).await?;
+            self.is_done(who, &main, &["exchange"], next()).await?;
         }
         Ok(())
     }

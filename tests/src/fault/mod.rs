@@ -147,7 +147,10 @@ impl World {
             Act::Find { who } => return self.find(who).await,
             Act::CopyRelay => {
                 self.outside.stop_relay();
-                let _ = std::fs::remove_dir_all(self.outside.home("relay-copy"));
+                let before = self.outside.home("relay-copy");
+                if before.exists() {
+                    std::fs::remove_dir_all(before).unwrap();
+                }
                 self.outside.copy("relay", "relay-copy");
                 self.outside.start_relay(None);
                 self.score.relay_copied();
