@@ -5,7 +5,7 @@ use protocol::identity::{DeviceCertificate, VerifiedAccount, VerifiedDevice};
 use protocol::link::{Answer, Hello, LinkCode, LinkError};
 use protocol::sign::{Seed, SigningKey};
 use protocol::{Address, ArchiveId, Code, DeviceId, DeviceName, Timestamp, archive::ArchiveKey, cbor, limits};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
 use super::{Account, Listed, enrol, handover, list, name, prekeys, put_back};
@@ -173,6 +173,8 @@ impl Session {
     pub async fn confirm_link(&self, code: &str) -> Result<LinkRequest, Error> {
         let code = LinkCode::parse(code)?;
         let hello: Hello = code.open_hello(&self.relay.link(&code, "hello").await?)?;
+        // For how long it is answered, the relay's clock says.
+        self.relay.server().await?;
         let now = self.relay.clock.now();
         let device = protocol::identity::device_id(&hello.key);
         self.write(|tx| {
@@ -182,12 +184,8 @@ impl Session {
             }
             let account = Account::load(tx)?;
             if account.verified.device(&device).is_some() {
-                // It is on the list, and may not have heard so within the day for which it is told.
-                tx.execute(
-                    "UPDATE linking SET begun_at = ?2 WHERE device = ?1",
-                    params![Column(&device), Column(&now)],
-                )?;
-                return Ok(());
+                // It is on the list, and has not heard so; what it was told of its history may be lost as well.
+                return begin(tx, device, &hello, &code, 1, now);
             }
             if account.verified.devices().len() >= limits::DEVICES {
                 return Err(Error::TooManyDevices);
@@ -213,24 +211,16 @@ impl Session {
                 key: hello.key.clone(),
                 created_at: now,
             };
-            let is_new = tx.execute(
-                "INSERT OR IGNORE INTO linking (device, name, code, archive, key, begun_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    Column(&device),
-                    Column(&hello.name),
-                    code.to_text().as_str(),
-                    Column(&ArchiveId::make()?),
-                    Column(&ArchiveKey::make()?),
-                    Column(&now)
-                ],
-            )?;
-            if is_new > 0 {
+            let is_due = tx
+                .prepare_cached("SELECT 1 FROM linking WHERE device = ?1")?
+                .exists([Column(&device)])?;
+            if !is_due {
                 tx.execute(
                     "INSERT INTO list_change (added, batch) VALUES (?1, ?2)",
                     params![cbor::encode(&certificate), cbor::encode(&hello.batch)],
                 )?;
             }
-            Ok(())
+            begin(tx, device, &hello, &code, 0, now)
         })?;
         crash_point!("link-confirmed");
         Ok(LinkRequest {
@@ -254,6 +244,31 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// A device is being added here: its code is answered from now on. One whose adding goes on stays as far as it has come.
+fn begin(
+    tx: &Transaction<'_>,
+    device: DeviceId,
+    hello: &Hello,
+    code: &LinkCode,
+    step: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO linking (device, name, code, archive, key, step, begun_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (device) DO UPDATE SET code = excluded.code, begun_at = excluded.begun_at",
+        params![
+            Column(&device),
+            Column(&hello.name),
+            code.to_text().as_str(),
+            Column(&ArchiveId::make()?),
+            Column(&ArchiveKey::make()?),
+            step,
+            Column(&now)
+        ],
+    )?;
+    Ok(())
 }
 
 fn waiting_codes(connection: &Connection, since: Timestamp) -> Result<Vec<String>, Error> {

@@ -30,6 +30,17 @@ pub struct DeviceView {
     pub is_this: bool,
 }
 
+/// How the relay's list of this account's devices stands to this device's own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Compared {
+    /// It is the same, or one that this device takes in sooner or later.
+    Alike,
+    /// It is older: who was removed would be a device again.
+    RelayBehind,
+    /// This device has become the main one, and has not the identity's key: its store is from before that.
+    KeyLost,
+}
+
 /// A change that the relay has not confirmed.
 struct Change {
     rowid: i64,
@@ -70,21 +81,31 @@ impl Session {
         })
     }
 
-    /// Whether the relay has an older list of this account's devices than this one: who was removed would be one of them again.
-    pub(crate) async fn is_list_behind(&self, account: &Account) -> Result<bool, Error> {
+    /// Compares the relay's list of this account's devices with this device's own.
+    pub(crate) async fn compare_lists(&self, account: &Account) -> Result<Compared, Error> {
         let own = &account.verified;
         if own.list_version() == 1 {
-            return Ok(false);
+            return Ok(Compared::Alike);
         }
-        let listed = self.listed(&account.address).await?;
-        Ok(listed.is_some_and(|Listed { account: listed, .. }| {
-            listed.fingerprint() == own.fingerprint() && listed.list_version() < own.list_version()
-        }))
+        let Some(Listed { account: listed, .. }) = self.listed(&account.address).await? else {
+            return Ok(Compared::Alike);
+        };
+        if listed.fingerprint() != own.fingerprint() {
+            return Ok(Compared::Alike);
+        }
+        if listed.list_version() < own.list_version() {
+            return Ok(Compared::RelayBehind);
+        }
+        let is_first = listed.devices().first().is_some_and(|main| main.id == account.device);
+        if is_first && !self.read(is_main)? {
+            return Ok(Compared::KeyLost);
+        }
+        Ok(Compared::Alike)
     }
 
     /// Gives the relay this account's list again, if the one it has is older.
     pub(crate) async fn show_list(&self, account: &Account) -> Result<(), Error> {
-        if !self.is_list_behind(account).await? {
+        if self.compare_lists(account).await? != Compared::RelayBehind {
             return Ok(());
         }
         let list: Vec<u8> = self.read(|connection| {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Transaction, params};
 use zeroize::Zeroizing;
 
 use super::{OutboxKind, SyncReport, pull};
+use crate::account::list::Compared;
 use crate::account::{Account, prekeys, put_back};
 use crate::archive;
 use crate::clock;
@@ -47,13 +48,15 @@ impl Session {
         };
         // The later copy of a relay that was put back may have been put in its place again.
         let is_known = self.read(former_cursor)? == Some(standing.acknowledged);
-        if standing.acknowledged.number > cursor.number && !is_known {
+        let compared = self.compare_lists(account).await?;
+        let is_phone_behind = standing.acknowledged.number > cursor.number && !is_known;
+        if is_phone_behind || compared == Compared::KeyLost {
             tracing::warn!("this phone was put back to an earlier copy");
             self.write(put_back::note)?;
             return Err(Error::DevicePutBack);
         }
         let is_behind =
-            !standing.agreed || self.is_last_deposit_lost(account).await? || self.is_list_behind(account).await?;
+            !standing.agreed || compared == Compared::RelayBehind || self.is_last_deposit_lost(account).await?;
         if is_behind {
             tracing::warn!("the relay was put back to an earlier copy");
             self.bring_relay_up(account, standing).await?;

@@ -115,7 +115,10 @@ impl World {
         {
             return Ok(());
         }
-        if self.is_done(who, to, &["finish-handover"], next()).await? {
+        if !self.is_done(who, to, &["finish-handover"], next()).await? {
+            // A relay that was put back may not know the other one before the main one has told it.
+            self.is_done(who, &main, &["exchange"], Trouble::None).await?;
+        } else {
             to.clone_into(&mut self.people[who].main);
             if self.is_done(who, &main, &["exchange"], next()).await? {
                 self.happens("hand-over");

@@ -437,6 +437,33 @@ async fn a_history_that_is_lost_on_its_way_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_missed_its_answer_hears_it_when_its_code_is_read_again() {
+    let mut place = Place::open().await;
+    let gp = place.phone(GP);
+    let phrase = gp.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    gp.start_backup(&phrase).unwrap();
+    let tablet = place.phone_in("tablet");
+    let code = tablet.show_link_code(&address(GP), &"tablet".parse().unwrap()).await.unwrap();
+    gp.confirm_link(&code).await.unwrap();
+    // There is no history: with these the main one has done all that there is to do.
+    for _ in 0..3 {
+        gp.sync().await.unwrap();
+    }
+    // The relay keeps answers in memory alone.
+    place.stop_relay().await;
+    place.start_relay().await;
+    gp.sync().await.unwrap();
+    assert!(!tablet.finish_link().await.unwrap());
+    gp.confirm_link(&code).await.unwrap();
+    gp.sync().await.unwrap();
+    assert!(tablet.finish_link().await.unwrap());
+    settle(&[&gp, &tablet]).await;
+    assert_eq!(gp.devices().unwrap().len(), 2);
+    assert!(tablet.history_progress().unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_has_only_seen_the_code_puts_no_other_device_in_its_place() {
     let place = Place::open().await;
     let gp = place.enrol(GP).await;

@@ -278,6 +278,28 @@ async fn a_phone_put_back_to_yesterday_is_told_and_goes_on_by_the_phrase_as_anot
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_phone_put_back_to_before_it_was_the_main_one_is_told_and_goes_on_by_the_phrase() {
+    let place = Place::open().await;
+    let gp = place.phone(GP);
+    let phrase = gp.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&gp, &tablet]).await;
+    let tablet = copy_phone(&place, "tablet", tablet);
+    let code = tablet.show_main_code().await.unwrap();
+    gp.hand_over(&code).await.unwrap();
+    assert!(tablet.finish_handover().await.unwrap());
+    // Nothing came to it since, and the identity's key is erased where it was.
+    let tablet = put_phone_back(&place, "tablet", tablet);
+    gp.sync().await.unwrap();
+    assert_eq!(tablet.sync().await.unwrap_err().code(), "device-put-back");
+    tablet.recover(&address(GP), &phrase).await.unwrap();
+    tablet.sync().await.unwrap();
+    assert!(tablet.devices().unwrap().iter().any(|device| device.is_main && device.is_this));
+    assert!(matches!(gp.sync().await, Err(Error::DeviceRemoved)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_device_put_back_to_yesterday_is_linked_again_with_all_the_account_has() {
     let place = Place::open().await;
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
