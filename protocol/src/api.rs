@@ -163,6 +163,8 @@ pub struct Standing {
     pub agreed: bool,
     /// How far the device has acknowledged.
     pub acknowledged: Cursor,
+    /// SHA-256 of the header of the last envelope that it deposited.
+    pub deposited: Option<Digest>,
 }
 
 /// A short-lived token.

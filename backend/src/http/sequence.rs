@@ -16,8 +16,8 @@ use super::extract::{Asked, BinaryAnswer, Caller, Json};
 use super::refusal::Refusal;
 use crate::clock;
 use crate::crash::crash_point;
-use crate::storage::StorageError;
 use crate::storage::sequence::{self, Handed, Place};
+use crate::storage::{StorageError, deposits};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,6 +86,7 @@ pub(super) async fn standing(
             Ok(Standing {
                 agreed,
                 acknowledged: sequence::acknowledged(connection, caller.place)?,
+                deposited: deposits::last_of(connection, caller.place.device)?,
             })
         })
         .await?;

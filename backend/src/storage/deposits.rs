@@ -97,6 +97,15 @@ pub(crate) fn accept(
     }
 }
 
+/// SHA-256 of the header of the last envelope that was accepted from this device.
+pub(crate) fn last_of(connection: &Connection, device: i64) -> Result<Option<Digest>, StorageError> {
+    let digest: Option<[u8; Digest::LEN]> = connection
+        .prepare_cached("SELECT deposited FROM device WHERE id = ?1 AND deposited <> x''")?
+        .query_row([device], |row| row.get(0))
+        .optional()?;
+    Ok(digest.map(Digest::from_bytes))
+}
+
 /// Puts an envelope once more in the sequences of the devices that it is wrapped for, all of them devices of its recipients.
 ///
 /// Nobody is told: its first deposit was, and who has it already knows it by its id.
@@ -312,6 +321,9 @@ fn store(
                 now.as_millis()
             ])?;
     }
+    connection
+        .prepare_cached("UPDATE device SET deposited = ?2 WHERE id = ?1")?
+        .execute(params![arrival.place.device, header_digest.as_bytes()])?;
     enqueue(connection, effects, arrival, &targets.devices, deposit, now)?;
     Ok(answer)
 }

@@ -156,7 +156,7 @@ impl Session {
 
 impl Session {
     /// Takes in what the relay has of this account's list; whether that is newer.
-    pub(super) async fn refresh_list(&self, account: &Account) -> Result<bool, Error> {
+    pub(crate) async fn refresh_list(&self, account: &Account) -> Result<bool, Error> {
         let Some(Listed { account: listed, keys }) = self.listed(&account.address).await? else {
             return Ok(false);
         };

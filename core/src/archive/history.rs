@@ -351,6 +351,15 @@ pub(crate) fn await_history(tx: &Transaction<'_>, since: Timestamp) -> Result<()
     Ok(())
 }
 
+/// Where there are other devices, this one is to be told where its history is, as soon as they hear that it lacks any.
+pub(super) fn await_history_of_others(tx: &Transaction<'_>) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE account SET history_awaited_at = ?1 WHERE devices > 1",
+        [Column(&OVERDUE)],
+    )?;
+    Ok(())
+}
+
 /// Archives that are some device's history, this one's included. A device that was told and has dropped its own is linked for good.
 pub(super) fn still_there(tx: &Transaction<'_>, present: &[ArchiveSize]) -> Result<Vec<ArchiveId>, Error> {
     let mut select = tx.prepare_cached("SELECT archive, step FROM linking")?;

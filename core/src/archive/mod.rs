@@ -116,6 +116,17 @@ pub(crate) fn end_backup(tx: &Transaction<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Asks for what this account's other devices have, and takes in the backup that this phone wrote before it was put back.
+pub(crate) fn ask_for_own(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "INSERT OR IGNORE INTO restoration (id, key) SELECT 1, key FROM backup",
+        [],
+    )?;
+    // It goes on in an archive of its own: its parts at the relay are others than this phone's.
+    write::begin_backup_anew(tx, now)?;
+    history::await_history_of_others(tx)
+}
+
 /// Whatever is kept at the relay is written anew: it may have lost parts of it, and what waited there for other devices alone.
 pub(crate) fn begin_anew(tx: &Transaction<'_>, account: &Account, now: Timestamp) -> Result<(), Error> {
     history::begin_all_anew(tx, account, now)?;

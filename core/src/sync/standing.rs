@@ -6,7 +6,7 @@ use protocol::envelope::{self, Deposit, Header, Kind};
 use protocol::receipt::Reading;
 use protocol::sequence::Cursor;
 use protocol::sign::Signature;
-use protocol::{Code, Timestamp, cbor};
+use protocol::{Code, Digest, Timestamp, cbor};
 use rusqlite::{Connection, Transaction, params};
 use zeroize::Zeroizing;
 
@@ -27,23 +27,26 @@ use crate::store::column::Column;
 const LAST_DEPOSIT: &str = "last-deposit";
 /// How far this device had acknowledged when it found the relay put back.
 const FORMER_CURSOR: &str = "former-cursor";
+/// Of so many envelopes it is remembered that the relay accepted them.
+const REMEMBERED: i64 = 100;
 /// For so long the relay is asked whether it still knows that envelope: it forgets it after 90 days.
 const REMEMBERED_DAYS: i64 = 80;
 
 impl Session {
     /// Compares notes with the relay, once for each token: whoever was put back to a copy has begun anew since.
     ///
-    /// This comes before all else of a sync. A phone that was put back sends and takes in nothing.
+    /// This comes before all else of a sync. A phone that was put back and lacks what came sends and takes in nothing; one that
+    /// lacks what it sent alone gets that again.
     pub(super) async fn check_standing(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
         if self.relay.has_compared(account) {
             return Ok(());
         }
         let (cursor, standing) = loop {
-            let cursor = self.cursor()?;
-            let standing = self.relay.standing(account, cursor).await?;
-            // Another process may have acknowledged more meanwhile.
-            if self.cursor()? == cursor {
-                break (cursor, standing);
+            let own = self.read(own_standing)?;
+            let standing = self.relay.standing(account, own.0).await?;
+            // Another process may have acknowledged or sent more meanwhile.
+            if self.read(own_standing)? == own {
+                break (own.0, standing);
             }
         };
         // The later copy of a relay that was put back may have been put in its place again.
@@ -55,12 +58,16 @@ impl Session {
             self.write(put_back::note)?;
             return Err(Error::DevicePutBack);
         }
-        let is_behind =
-            !standing.agreed || compared == Compared::RelayBehind || self.is_last_deposit_lost(account).await?;
+        let is_behind = !standing.agreed
+            || compared == Compared::RelayBehind
+            || self.is_last_deposit_lost(account, &standing).await?;
         if is_behind {
             tracing::warn!("the relay was put back to an earlier copy");
-            self.bring_relay_up(account, standing).await?;
+            self.bring_relay_up(account, &standing).await?;
             report.relay_put_back = true;
+        } else if self.read(|connection| is_unknown(connection, standing.deposited))? {
+            tracing::warn!("this phone was put back to an earlier copy, and lacks what it sent since");
+            self.bring_phone_up(account, &standing).await?;
         }
         self.write(put_back::note_known)?;
         self.relay.compared();
@@ -69,11 +76,14 @@ impl Session {
 
     /// Whether the relay does not know what it accepted last. Its header alone is shown: one that is known gets its first answer
     /// again, whatever came with it.
-    async fn is_last_deposit_lost(&self, account: &Account) -> Result<bool, Error> {
+    async fn is_last_deposit_lost(&self, account: &Account, standing: &Standing) -> Result<bool, Error> {
         let since = self.relay.clock.now().plus_days(-REMEMBERED_DAYS);
         let Some(header) = self.read(|connection| last_deposit(connection, since))? else {
             return Ok(false);
         };
+        if standing.deposited == Some(Digest::of(&[&header])) {
+            return Ok(false);
+        }
         let shown = Deposit {
             header: header.into(),
             wraps: Vec::new(),
@@ -88,7 +98,7 @@ impl Session {
 
     /// Takes all that the relay holds, and gives it what it may have lost: the device list, who is suspended, a batch of prekeys of
     /// which none was handed out, and every envelope that nobody is known to have retrieved. Each can be given twice.
-    async fn bring_relay_up(&self, account: &Account, standing: Standing) -> Result<(), Error> {
+    async fn bring_relay_up(&self, account: &Account, standing: &Standing) -> Result<(), Error> {
         self.show_list(account).await?;
         self.suspend_again(account).await?;
         let now = self.relay.clock.now();
@@ -98,12 +108,32 @@ impl Session {
                 pull::set_cursor(tx, standing.acknowledged)?;
             }
             tx.execute("DELETE FROM setting WHERE name = ?1", [LAST_DEPOSIT])?;
+            if let Some(header) = standing.deposited {
+                remember(tx, header)?;
+            }
             prekeys::make_batch(tx, account, 0, now)?;
-            offer_again(tx)?;
+            offer_again(tx, now.min(clock::now()))?;
             archive::begin_anew(tx, account, now)
         })?;
         crash_point!("relay-brought-up");
         self.replenish_prekeys(account).await
+    }
+
+    /// Gets again what this phone did before it was put back: the list that it signed, and what it sent, from the backup and the
+    /// account's other devices. Each can be asked for twice. It does not know which prekeys were used, and makes others.
+    async fn bring_phone_up(&self, account: &Account, standing: &Standing) -> Result<(), Error> {
+        self.refresh_list(account).await?;
+        let now = self.relay.clock.now();
+        self.write(|tx| {
+            prekeys::make_batch(tx, &Account::load(tx)?, 0, now)?;
+            archive::ask_for_own(tx, now)?;
+            if let Some(header) = standing.deposited {
+                remember(tx, header)?;
+            }
+            Ok(())
+        })?;
+        crash_point!("phone-brought-up");
+        Ok(())
     }
 }
 
@@ -121,8 +151,48 @@ fn set_former_cursor(tx: &Transaction<'_>, cursor: Cursor) -> Result<(), Error> 
     set_setting(tx, FORMER_CURSOR, &text)
 }
 
+/// How far this phone has acknowledged, and the place of the last envelope that it sent.
+fn own_standing(connection: &Connection) -> Result<(Cursor, i64), Error> {
+    let sent = connection.query_row("SELECT coalesce(max(place), 0) FROM deposited", [], |row| row.get(0))?;
+    Ok((pull::cursor(connection)?, sent))
+}
+
+/// Whether this phone knows nothing of this envelope: neither that it arrived, nor that it waits for its answer.
+fn is_unknown(connection: &Connection, deposited: Option<Digest>) -> Result<bool, Error> {
+    let Some(digest) = deposited else { return Ok(false) };
+    let is_settled = connection
+        .prepare_cached("SELECT 1 FROM deposited WHERE header = ?1")?
+        .exists([Column(&digest)])?;
+    if is_settled {
+        return Ok(false);
+    }
+    let mut select = connection.prepare_cached("SELECT header FROM outbox WHERE header <> x''")?;
+    let mut waiting = select.query([])?;
+    while let Some(row) = waiting.next()? {
+        let header: Vec<u8> = row.get(0)?;
+        if Digest::of(&[&header]) == digest {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Takes note that the relay has accepted the envelope with this header.
+fn remember(tx: &Transaction<'_>, header: Digest) -> Result<(), Error> {
+    tx.execute(
+        "INSERT OR REPLACE INTO deposited (header) VALUES (?1)",
+        [Column(&header)],
+    )?;
+    tx.execute(
+        "DELETE FROM deposited WHERE place <= (SELECT max(place) FROM deposited) - ?1",
+        [REMEMBERED],
+    )?;
+    Ok(())
+}
+
 /// Takes note of what the relay accepted last.
 pub(super) fn deposited(tx: &Transaction<'_>, header: &[u8], at: Timestamp) -> Result<(), Error> {
+    remember(tx, Digest::of(&[header]))?;
     let text = format!("{} {}", at.as_millis(), data_encoding::HEXLOWER.encode(header));
     set_setting(tx, LAST_DEPOSIT, &text)
 }
@@ -140,22 +210,18 @@ fn last_deposit(connection: &Connection, since: Timestamp) -> Result<Option<Vec<
     Ok(Some(header.map_err(|_| StoreError::Corrupt)?))
 }
 
-/// Makes due again what the relay accepted and may have lost, as far back as it keeps anything.
-fn offer_again(tx: &Transaction<'_>) -> Result<(), Error> {
-    let since = clock::now().plus_days(-protocol::limits::MAIL_DAYS);
-    offer_mail(tx, since)?;
+/// Makes due again what the relay accepted and may have lost. What became of mail says how far back that goes: a date on it is by
+/// this phone's clock, which may have jumped since. Receipts are more than are worth it, and go as far back as the relay keeps mail.
+fn offer_again(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    let since = now.plus_days(-protocol::limits::MAIL_DAYS);
+    offer_mail(tx)?;
     tx.execute(
         "INSERT OR IGNORE INTO outbox (kind, idempotency_key, message, recipients, content)
          SELECT ?1, randomblob(16), m.rowid, '', m.id FROM message m
-         WHERE m.direction = ?2 AND m.dated_at > ?3 AND m.header <> x''
-         AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.rowid AND d.state = ?4)
+         WHERE m.direction = ?2 AND m.header <> x''
+         AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.rowid AND d.state = ?3)
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.message = m.rowid)",
-        params![
-            OutboxKind::Withdrawal,
-            Direction::Sent,
-            Column(&since),
-            DeliveryState::Withdrawn
-        ],
+        params![OutboxKind::Withdrawal, Direction::Sent, DeliveryState::Withdrawn],
     )?;
     // Whether somebody wanted it to be known that a mail was read when it was, is not known any more.
     tx.execute(
@@ -171,16 +237,15 @@ fn offer_again(tx: &Transaction<'_>) -> Result<(), Error> {
 }
 
 /// Every mail that the relay accepted and that nobody is known to have retrieved, under the header it was sealed with.
-fn offer_mail(tx: &Transaction<'_>, since: Timestamp) -> Result<(), Error> {
+fn offer_mail(tx: &Transaction<'_>) -> Result<(), Error> {
     let mut select = tx.prepare_cached(
         "SELECT m.rowid, m.header, m.content_key, m.statement, m.signature, m.content FROM message m
-         WHERE m.direction = ?1 AND m.dated_at > ?2 AND m.content_key <> x''
-         AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.rowid AND d.state IN (?3, ?4, ?5))
+         WHERE m.direction = ?1 AND m.content_key <> x''
+         AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.rowid AND d.state IN (?2, ?3, ?4))
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.message = m.rowid) ORDER BY m.rowid",
     )?;
     let mut rows = select.query(params![
         Direction::Sent,
-        Column(&since),
         DeliveryState::Sent,
         DeliveryState::Available,
         DeliveryState::NotRetrieved

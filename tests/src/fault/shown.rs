@@ -62,19 +62,9 @@ impl Shown {
     /// A mail of which another device of the account shows something else, and what.
     pub(crate) fn unlike(&self, other: &Self) -> Option<String> {
         let unlike = |one: String, other: String| (one != other).then(|| format!("{one} here, {other} there"));
-        let sent = |shown: &Self| {
-            format!(
-                "{:?}",
-                shown
-                    .sent
-                    .iter()
-                    .filter(has_left)
-                    .map(|(subject, _)| subject)
-                    .collect::<Vec<_>>()
-            )
-        };
         first_unlike(&self.received, &other.received)
-            .or_else(|| unlike(sent(self), sent(other)))
+            .or_else(|| not_there(self, other))
+            .or_else(|| not_there(other, self))
             .or_else(|| unlike(format!("{:?}", self.drafts), format!("{:?}", other.drafts)))
     }
 
@@ -90,9 +80,17 @@ impl Shown {
     }
 }
 
-/// Whether it is anybody's: one that was taken back before it left, or was for nobody, stays on the device where it was written.
-fn has_left((_, states): &(&String, &BTreeMap<String, DeliveryState>)) -> bool {
-    states.values().any(|state| *state < DeliveryState::Unreachable)
+/// The subjects of what left `here` and `there` has not: one that was taken back before it left, or was for nobody, stays on the
+/// device where it was written. A relay that was put back knows nothing of one that is taken back then, and tells the others nothing.
+fn not_there(here: &Shown, there: &Shown) -> Option<String> {
+    let left = here.sent.iter().filter(|(_, states)| {
+        let mut states = states.values();
+        states.any(|state| *state < DeliveryState::Unreachable)
+    });
+    let mut missing = left.filter(|(subject, _)| !there.sent.contains_key(*subject));
+    missing
+        .next()
+        .map(|(subject, _)| format!("{subject:?} was sent, and is not among the sent ones"))
 }
 
 fn first_unlike<T: PartialEq + std::fmt::Debug>(

@@ -37,6 +37,7 @@ fn every_step_of_the_sources_has_a_scenario() {
                 devices::STEPS,
                 handover::STEPS,
                 rollback::STEPS,
+                rollback::PHONE_STEPS,
             ]
             .as_slice(),
             phone::BATCH_STEPS,

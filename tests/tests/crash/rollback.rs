@@ -38,6 +38,43 @@ const AFTER: &[Command] = &[
 /// Each step of the core that only this story comes to, and the commands of [`AFTER`] in which a phone ends there.
 pub(crate) const STEPS: &[(&str, &[usize])] = &[("relay-brought-up", &[BRING_UP, BRING_UP + 1])];
 
+/// What a phone had sent since it was copied, it has again.
+const SENT_ONLY: &[Command] = &[(GP, &["sync"]), (NURSE, &["sync"]), (GP, &["sync"])];
+pub(crate) const PHONE_STEPS: &[(&str, &[usize])] = &[("phone-brought-up", &[BRING_UP])];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_ends_while_it_gets_again_what_it_sent_goes_on() {
+    let told = |outside: &Outside, what: &str| {
+        let gp = outside.phone(GP);
+        let sent = gp.list(Folder::Sent, None, 10).unwrap();
+        let shown: Vec<_> = sent
+            .iter()
+            .map(|mail| (mail.subject.as_str(), state(&gp, mail.number, NURSE)))
+            .collect();
+        assert_eq!(shown, [("Envoyé", "retrieved")], "{what}");
+        assert_eq!(inbox(&outside.phone(NURSE)), ["Envoyé"], "{what}");
+    };
+    let tell =
+        async |beginning: &Beginning, step: &str| beginning.tell(step, |_, _| (), at_the_end(SENT_ONLY, told)).await;
+    at_each_step(ends(PHONE_STEPS), begin_put_back, tell).await;
+    at_each_commit(&[BRING_UP], (&["store-committed"], 1), begin_put_back, tell).await;
+}
+
+/// What comes after the phone was put back.
+async fn begin_put_back(at: usize) -> Beginning {
+    let outside = Outside::open(PROGRAM);
+    for (who, words) in BEFORE.iter().take(2) {
+        outside.run(who, words, None).await.well();
+    }
+    outside.run(GP, &["back-up"], None).await.well();
+    outside.run(GP, &["sync"], None).await.well();
+    outside.copy(GP, "copy");
+    outside.run(GP, &["send", NURSE, "Envoyé", "100"], None).await.well();
+    outside.run(GP, &["sync"], None).await.well();
+    outside.put_back("copy", GP);
+    Beginning::after(outside, SENT_ONLY, at).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_while_it_brings_the_relay_up_goes_on() {
     at_each_step(ends(STEPS), begin, tell).await;

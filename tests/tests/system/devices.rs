@@ -444,7 +444,10 @@ async fn a_device_that_missed_its_answer_hears_it_when_its_code_is_read_again() 
     gp.phrase_shown().unwrap();
     gp.start_backup(&phrase).unwrap();
     let tablet = place.phone_in("tablet");
-    let code = tablet.show_link_code(&address(GP), &"tablet".parse().unwrap()).await.unwrap();
+    let code = tablet
+        .show_link_code(&address(GP), &"tablet".parse().unwrap())
+        .await
+        .unwrap();
     gp.confirm_link(&code).await.unwrap();
     // There is no history: with these the main one has done all that there is to do.
     for _ in 0..3 {

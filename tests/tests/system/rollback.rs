@@ -295,7 +295,13 @@ async fn a_phone_put_back_to_before_it_was_the_main_one_is_told_and_goes_on_by_t
     assert_eq!(tablet.sync().await.unwrap_err().code(), "device-put-back");
     tablet.recover(&address(GP), &phrase).await.unwrap();
     tablet.sync().await.unwrap();
-    assert!(tablet.devices().unwrap().iter().any(|device| device.is_main && device.is_this));
+    assert!(
+        tablet
+            .devices()
+            .unwrap()
+            .iter()
+            .any(|device| device.is_main && device.is_this)
+    );
     assert!(matches!(gp.sync().await, Err(Error::DeviceRemoved)));
 }
 
@@ -344,6 +350,57 @@ async fn a_phone_put_back_to_before_it_only_sent_doubles_nothing_and_opens_what_
     nurse.send(&draft(&[GP], "Après")).unwrap();
     settle(&[&nurse, &gp]).await;
     assert_eq!(inbox(&gp), ["Après"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_put_back_to_before_it_only_sent_has_it_again_from_its_backup() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.phone(GP));
+    let phrase = gp.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    gp.start_backup(&phrase).unwrap();
+    settle(&[&gp]).await;
+    let gp = copy_phone(&place, GP, gp);
+    gp.send(&draft(&[NURSE], "Envoyé")).unwrap();
+    gp.sync().await.unwrap();
+    let gp = put_phone_back(&place, GP, gp);
+    settle(&[&gp, &nurse, &gp]).await;
+    assert_eq!(state(&gp, number(&gp, Folder::Sent, "Envoyé"), NURSE), "retrieved");
+    // It is in the backup that goes on, too; and nothing is asked for any more.
+    drop(gp);
+    let next = place.phone_in("next");
+    next.recover(&address(GP), &phrase).await.unwrap();
+    assert_eq!(next.sync().await.unwrap().restored, 1);
+    number(&next, Folder::Sent, "Envoyé");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_put_back_to_before_it_only_sent_has_it_again_from_the_others() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&gp, &tablet]).await;
+    let gp = copy_phone(&place, GP, gp);
+    gp.send(&draft(&[NURSE], "Du téléphone")).unwrap();
+    gp.sync().await.unwrap();
+    let gp = put_phone_back(&place, GP, gp);
+    assert!(gp.list(Folder::Sent, None, 10).unwrap().is_empty());
+    settle(&[&tablet, &gp]).await;
+    number(&gp, Folder::Sent, "Du téléphone");
+    let tablet = copy_phone(&place, "tablet", tablet);
+    tablet.send(&draft(&[NURSE], "De la tablette")).unwrap();
+    tablet.sync().await.unwrap();
+    let tablet = put_phone_back(&place, "tablet", tablet);
+    settle(&[&gp, &tablet, &nurse]).await;
+    assert_eq!(inbox(&nurse), ["Du téléphone", "De la tablette"]);
+    assert_eq!(listing(&gp), listing(&tablet));
+    assert_eq!(gp.list(Folder::Sent, None, 10).unwrap().len(), 2);
+    // It is not asked for again.
+    let told = [
+        gp.sync().await.unwrap().sent,
+        place.phone_in("tablet").sync().await.unwrap().sent,
+    ];
+    assert_eq!(told, [0, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

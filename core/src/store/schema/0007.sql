@@ -1,4 +1,4 @@
--- Schema 7: what becomes of a mail before it is here.
+-- Schema 7: what becomes of a mail before it is here, and what left this device.
 
 -- How far a mail of this account's has come that another device wrote, and that comes here with the history.
 CREATE TABLE early_delivery (
@@ -8,3 +8,9 @@ CREATE TABLE early_delivery (
     state_at INTEGER NOT NULL,
     PRIMARY KEY (id, address, state)
 ) STRICT, WITHOUT ROWID;
+
+-- SHA-256 of the headers of the last envelopes that the relay is known to have accepted from this device.
+CREATE TABLE deposited (
+    place  INTEGER PRIMARY KEY,
+    header BLOB NOT NULL UNIQUE
+) STRICT;
