@@ -306,7 +306,7 @@ pub(crate) fn ask_for(tx: &Transaction<'_>, kept: &UnopenedMessage) -> Result<()
     Ok(())
 }
 
-/// Keeps an entry as it came.
+/// Keeps an entry as it came. One that comes again, as from a relay that was put back, is kept once.
 pub(super) fn keep(
     tx: &Transaction<'_>,
     reason: Reason,
@@ -315,8 +315,9 @@ pub(super) fn keep(
 ) -> Result<(), Error> {
     tracing::warn!(reason = reason.code(), "an envelope is kept unopened");
     tx.execute(
-        "INSERT INTO unopened (sender, id, entry, payload, reason, received_at, tried_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?5 = ?7, ?6, 0))",
+        "INSERT INTO unopened (sender, id, entry, payload, reason, received_at, tried_at, digest)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, iif(?5 = ?7, ?6, 0), ?8
+         WHERE NOT EXISTS (SELECT 1 FROM unopened WHERE digest = ?8 AND reason = ?5)",
         params![
             from.map_or("", |(sender, _)| sender.as_str()),
             Column(&from.map(|(_, id)| *id)),
@@ -325,6 +326,7 @@ pub(super) fn keep(
             reason,
             Column(&clock::now()),
             Reason::WrongSignature,
+            Column(&entry.digest),
         ],
     )?;
     Ok(())

@@ -18,6 +18,8 @@ struct Mail {
     is_lost: bool,
     /// Who had it when the relay was put back, which may not know that any more: it can be taken back nevertheless.
     had: BTreeSet<usize>,
+    /// From whom it was taken back. A relay that was put back to before that has it again, and hands it to nobody who had its place.
+    taken_back: BTreeSet<usize>,
 }
 
 /// What is known of one device.
@@ -80,6 +82,7 @@ impl Score {
             nobody,
             is_lost: false,
             had: BTreeSet::new(),
+            taken_back: BTreeSet::new(),
         });
     }
 
@@ -107,6 +110,13 @@ impl Score {
         }
         if let Some(subject) = device.last.drafts.difference(&shown.drafts).next() {
             return Err(format!("{subject:?} is not among the drafts any more"));
+        }
+        for mail in self.mails.iter_mut().filter(|mail| mail.from == who) {
+            let Some(states) = shown.sent.get(&mail.subject) else {
+                continue;
+            };
+            let withdrawn = |to: &&usize| states.get(&self.addresses[**to]) == Some(&DeliveryState::Withdrawn);
+            mail.taken_back.extend(mail.to.iter().filter(withdrawn));
         }
         person.open.retain(|subject| !shown.received.contains_key(subject));
         device.last = shown;
@@ -287,6 +297,7 @@ impl Score {
         if !is_there && !may_be_missing.iter().any(|may| may.contains(&mail.subject)) {
             return match state {
                 Some(state) if state >= DeliveryState::Unreachable => Ok(()),
+                _ if mail.taken_back.contains(&to) => Ok(()),
                 None if mail.is_lost => Ok(()),
                 _ => Err(format!("{} did not come", what())),
             };
@@ -355,10 +366,11 @@ impl Score {
             .partition(|(_, reason)| *reason == "taken-back-or-dropped");
         let taken_back = self.mails.iter().filter(|mail| {
             mail.to.contains(&who)
-                && matches!(
-                    self.state(mail, &self.addresses[who]),
-                    None | Some(DeliveryState::Withdrawn)
-                )
+                && (mail.taken_back.contains(&who)
+                    || matches!(
+                        self.state(mail, &self.addresses[who]),
+                        None | Some(DeliveryState::Withdrawn)
+                    ))
         });
         if emptied.len() > taken_back.count() {
             return Err(format!(

@@ -133,3 +133,26 @@ async fn a_code_that_was_read_two_days_ago_is_read_again() {
     }
     outside.run("tablet", &["finish-link"], None).await.well();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_device_had_sent_opens_also_if_it_was_removed_by_a_clock_that_is_behind() {
+    let mut outside = Outside::open(PROGRAM);
+    for who in [NURSE, GP] {
+        outside.run(who, &["enrol", who], None).await.well();
+    }
+    outside.run("tablet", &["show-code", NURSE], None).await.well();
+    outside.run(NURSE, &["confirm-code"], None).await.well();
+    outside.run(NURSE, &["sync"], None).await.well();
+    outside.run("tablet", &["finish-link"], None).await.well();
+    outside
+        .run("tablet", &["send", GP, "De la tablette", "100"], None)
+        .await
+        .well();
+    outside.run("tablet", &["sync"], None).await.well();
+    outside.clock_ahead_days = -100;
+    outside.run(NURSE, &["remove-others"], None).await.well();
+    outside.run(NURSE, &["sync"], None).await.well();
+    outside.clock_ahead_days = 0;
+    outside.run(GP, &["sync"], None).await.well();
+    assert_eq!(inbox(&outside.phone(GP)), ["De la tablette"]);
+}

@@ -126,6 +126,25 @@ async fn a_relay_that_goes_on_from_an_earlier_copy_is_noticed_by_its_hash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_place_of_a_mail_that_was_taken_back_is_kept_once() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Reprise")).unwrap();
+    nurse.sync().await.unwrap();
+    nurse.withdraw(number(&nurse, Folder::Sent, "Reprise")).unwrap();
+    nurse.sync().await.unwrap();
+    copy_relay(&mut place).await;
+    nurse.send(&draft(&[GP], "Ensuite")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(gp.unopened().unwrap().len(), 1);
+    put_relay_back(&mut place).await;
+    assert!(gp.sync().await.unwrap().relay_put_back);
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(gp.unopened().unwrap().len(), 1);
+    assert_eq!(inbox(&gp), ["Ensuite"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relay_from_before_a_link_knows_the_device_again_and_nothing_is_erased() {
     let mut place = Place::open().await;
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);

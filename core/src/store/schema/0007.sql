@@ -14,3 +14,6 @@ CREATE TABLE deposited (
     place  INTEGER PRIMARY KEY,
     header BLOB NOT NULL UNIQUE
 ) STRICT;
+
+-- Of the entry that is kept: SHA-256 of its body, also where that is gone.
+ALTER TABLE unopened ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
