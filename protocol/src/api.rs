@@ -38,6 +38,8 @@ pub mod path {
     pub const SUSPENSIONS: &str = "/v1/suspensions";
     /// `GET` with `/{device}`: [`crate::removal::Removal`] (binary).
     pub const REMOVALS: &str = "/v1/removals";
+    /// `GET` with `/{device}`: [`super::KeysAnswer`] (binary) of one account that ended, without prekeys.
+    pub const ENDINGS: &str = "/v1/endings";
     /// `PUT`, `GET` with `/{channel}/hello` or `/{channel}/answer`, without a token: sealed bytes (binary).
     pub const LINKS: &str = "/v1/links";
     /// `POST` [`crate::prekey::BatchUpload`] (binary), or `GET`: [`super::PrekeyStock`].
@@ -267,6 +269,9 @@ pub struct AccountKeys {
     /// The identities that this one follows, oldest first.
     #[n(3)]
     pub predecessors: Vec<Predecessor>,
+    /// Fingerprints of the identities that the address had before, and that no word of a recovery key leads from, oldest first.
+    #[n(4)]
+    pub ended: Vec<Digest>,
 }
 
 /// An account's new device list.

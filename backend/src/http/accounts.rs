@@ -18,7 +18,7 @@ use crate::clock;
 use crate::crash::crash_point;
 use crate::storage::accounts::{self, EnrolmentEnd, VerifiedEnrolment};
 use crate::storage::sequence::Place;
-use crate::storage::{prekeys, refuse, suspensions};
+use crate::storage::{ended, prekeys, refuse, suspensions};
 
 /// How old the note may be of when a device last proved itself, in days.
 const SEEN_DAYS: i64 = 1;
@@ -106,6 +106,7 @@ pub(super) async fn identity(
             };
             Ok(vec![AccountKeys {
                 predecessors: accounts::predecessors(connection, account.id)?,
+                ended: ended::fingerprints(connection, account.id)?,
                 identity: account.identity,
                 list: account.list,
                 prekeys: Vec::new(),

@@ -13,7 +13,7 @@ use super::App;
 use super::extract::{Binary, BinaryAnswer, Caller, InPath, Json};
 use super::refusal::{Refusal, admit};
 use crate::clock;
-use crate::storage::{StorageError, accounts, prekeys, removals};
+use crate::storage::{StorageError, accounts, ended, prekeys, removals};
 
 /// `POST /v1/keys`.
 pub(super) async fn hand_out(
@@ -62,6 +62,21 @@ pub(super) async fn removal(
         .await?
         .ok_or_else(|| Refusal::new(Code::NotFound, "no device that was removed"))?;
     Ok(BinaryAnswer(removal))
+}
+
+/// `GET /v1/endings/{device}`.
+pub(super) async fn ending(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    InPath(device): InPath<DeviceId>,
+) -> Result<BinaryAnswer<KeysAnswer>, Refusal> {
+    admit(&app.doors().keys, caller.device.as_bytes(), 1)?;
+    let keys = app
+        .storage()
+        .read_as(caller.place, move |connection| ended::find(connection, &device))
+        .await?
+        .ok_or_else(|| Refusal::new(Code::NotFound, "no device of an identity that ended so"))?;
+    Ok(BinaryAnswer(keys))
 }
 
 /// `GET /v1/prekeys`.
@@ -126,6 +141,7 @@ fn account_keys(
     }
     Ok(Some(AccountKeys {
         predecessors: accounts::predecessors(connection, account.id)?,
+        ended: ended::fingerprints(connection, account.id)?,
         identity: account.identity,
         list: account.list,
         prekeys: handed,

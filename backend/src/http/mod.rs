@@ -133,6 +133,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route(&format!("{}/{{address}}", path::IDENTITIES), get(accounts::identity))
         .route(path::LISTS, post(accounts::publish_list))
         .route(&format!("{}/{{device}}", path::REMOVALS), get(keys::removal))
+        .route(&format!("{}/{{device}}", path::ENDINGS), get(keys::ending))
         .route(
             &format!("{}/{{channel}}/{{what}}", path::LINKS),
             get(links::read).put(links::put),

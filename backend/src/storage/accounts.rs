@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::activation::{self, Worth};
 use super::sequence::Place;
-use super::{Effects, StorageError, prekeys, refuse, removals, sequence};
+use super::{Effects, StorageError, ended, prekeys, refuse, removals, sequence};
 
 /// An enrolment of which all signatures were verified.
 pub(crate) struct VerifiedEnrolment {
@@ -68,6 +68,7 @@ pub(crate) fn enrol(
             // The same phone again, with the code typed anew, or a new one: it is good once, too.
             _ if is_same => Vec::new(),
             Worth::Good { reissues: true } => {
+                ended::keep(connection, &account)?;
                 // None of them leads to the new identity: nobody follows it without asking.
                 connection
                     .prepare_cached("DELETE FROM predecessor WHERE account = ?1")?

@@ -7,6 +7,7 @@ pub(crate) mod archives;
 pub(crate) mod connection;
 pub(crate) mod deposits;
 pub(crate) mod directory;
+pub(crate) mod ended;
 pub(crate) mod expiry;
 pub(crate) mod prekeys;
 pub(crate) mod removals;

@@ -1,10 +1,10 @@
 //! Activation codes and enrolment: who gets in with what, how often one may try, and what a lost reply leaves.
 
 use backend::{RelayError, admin};
-use protocol::api::{ChallengeAnswer, ChallengeRequest, path};
+use protocol::api::{ChallengeAnswer, ChallengeRequest, KeysAnswer, path};
 use protocol::sequence::Cursor;
-use protocol::{Code, Timestamp};
-use reqwest::StatusCode;
+use protocol::{Code, DeviceId, Timestamp, cbor};
+use reqwest::{Method, StatusCode};
 
 use super::support::{IDA, LEA, PAUL, Phone, TestRelay, ZOE, mail_of, problem_of};
 
@@ -227,6 +227,7 @@ async fn who_cannot_sign_for_a_device_uses_up_none_of_its_tokens() {
 async fn a_code_that_reissues_ends_the_identity_before_it_once() {
     let relay = TestRelay::start().await;
     let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let first = paul.device;
     let paul = relay.take_over(&paul, 1).await;
     relay.send(&lea, &[PAUL], b"un").await;
     let mut stream = relay.stream(&paul, Cursor::START).await.unwrap();
@@ -257,4 +258,20 @@ async fn a_code_that_reissues_ends_the_identity_before_it_once() {
     let told = relay.identity(PAUL).await;
     assert_eq!(told.identity, next.identity);
     assert!(told.predecessors.is_empty(), "nobody follows it unasked");
+    assert_eq!(told.ended, [paul.identity.digest()]);
+    let ending = async |device: DeviceId| {
+        let asked = relay.request(Method::GET, &format!("{}/{device}", path::ENDINGS));
+        asked.bearer_auth(&lea.token).send().await.unwrap()
+    };
+    for device in [paul.device, first] {
+        let answer: KeysAnswer = cbor::decode(&ending(device).await.bytes().await.unwrap()).unwrap();
+        let [account] = answer.accounts.as_slice() else {
+            panic!("one account")
+        };
+        assert_eq!(account.identity, paul.identity);
+        assert_eq!(account.predecessors.len(), 1, "with the line that led to it");
+    }
+    for device in [next.device, lea.device] {
+        assert_eq!(problem_of(ending(device).await).await, Code::NotFound);
+    }
 }

@@ -115,6 +115,7 @@ async fn a_folder_of_an_earlier_release_is_brought_up_to_date_and_one_of_a_later
          {device}; INSERT INTO old_device SELECT * FROM device; DROP TABLE device;
          ALTER TABLE old_device RENAME TO device;
          DROP TABLE predecessor; DROP TABLE archive_part; DROP TABLE blob_folder; DROP TABLE removal;
+         DROP TABLE ended_device; DROP TABLE ended_account;
          ALTER TABLE activation DROP COLUMN reissues; DROP INDEX delivery_waiting;
          ALTER TABLE delivery DROP COLUMN is_told;
          DROP TABLE withdrawal; ALTER TABLE payload DROP COLUMN size_bytes; PRAGMA user_version = 1"

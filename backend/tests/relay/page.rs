@@ -19,7 +19,7 @@ fn it_names_every_path_and_code() {
         .filter_map(|line| line.trim().strip_prefix("pub const ")?.split_once("&str = \"/"))
         .map(|(_, path)| format!("/{}", path.trim_end_matches("\";")))
         .collect();
-    assert_eq!(paths.len(), 19, "{paths:?}");
+    assert_eq!(paths.len(), 20, "{paths:?}");
     for path in paths {
         let is_named = page.contains(&format!(" {path}` | ")) || page.contains(&format!(" {path}/{{"));
         assert!(is_named, "{path}");

@@ -189,7 +189,12 @@ impl Session {
         });
         let line = verified.unwrap_or_default();
         let own = line.iter().rev().filter(|account| account.address() == address);
-        Ok(own.map(VerifiedAccount::fingerprint).collect())
+        let ended = answer.accounts.first().map_or(&[][..], |present| &present.ended);
+        Ok(ended
+            .iter()
+            .copied()
+            .chain(own.map(VerifiedAccount::fingerprint))
+            .collect())
     }
 
     /// The recovery phrase, as long as it was not shown.

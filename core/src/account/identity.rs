@@ -141,6 +141,9 @@ impl Session {
             if shared_number(own, account.fingerprint()) != number {
                 return Err(Error::NumberDiffers);
             }
+            if let Some(before) = correspondent::pinned(tx, address)? {
+                correspondent::remember(tx, address, &before.fingerprint(), Some(clock::now()))?;
+            }
             correspondent::pin(tx, &account, &signed, &signed_list)?;
             tx.execute(
                 "UPDATE outbox SET next_attempt_at = 0 WHERE refused = '' AND instr(recipients, ?1) > 0",

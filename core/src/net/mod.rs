@@ -237,6 +237,12 @@ impl Relay {
         binary(self.authorised(account, || self.request(Method::GET, &path)).await?).await
     }
 
+    /// The account that a device was one of until the operator activated its address anew.
+    pub(crate) async fn ending(&self, account: &Account, device: DeviceId) -> Result<KeysAnswer, Error> {
+        let path = format!("{}/{device}", path::ENDINGS);
+        binary(self.authorised(account, || self.request(Method::GET, &path)).await?).await
+    }
+
     pub(crate) async fn upload_prekeys(&self, account: &Account, upload: Vec<u8>) -> Result<PrekeyStock, Error> {
         json(
             self.authorised(account, || {

@@ -2,6 +2,7 @@
 //! Every step can be repeated: the outbox keeps what was not answered, the cursor what was not acknowledged.
 
 mod backoff;
+pub(crate) mod ended;
 pub(crate) mod outbox;
 mod pull;
 mod push;

@@ -12,7 +12,7 @@ use protocol::{Address, Code, DeviceId, MessageId, Timestamp, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::SyncReport;
-use super::removed::Removed;
+use super::removed::Signers;
 use super::unopened::{self, Reason};
 use super::{receipts, rewrap, states};
 use crate::account::Account;
@@ -184,13 +184,14 @@ impl Session {
             });
         }
         let senders = self.senders(account, &steps).await?;
-        let removed = self.removed(account, &steps, &senders).await?;
+        let mut signers = self.removed(account, &steps, &senders).await?;
+        self.add_ended(account, &steps, &senders, &mut signers).await?;
         let arrivals = page.entries.iter().zip(steps).map(|(entry, step)| Arrival {
             entry,
             what: match step {
                 Step::Done(what) => what,
                 Step::ToVerify { opened, mail, from, id } => {
-                    verify(account, *opened, &mail, (&from, id), (&senders, &removed))
+                    verify(account, *opened, &mail, (&from, id), (&senders, &signers))
                 }
             },
         });
@@ -341,7 +342,7 @@ fn verify(
     opened: Opened,
     mail: &MailEntry,
     (from, id): (&Address, MessageId),
-    (senders, removed): (&HashMap<Address, Known>, &Removed),
+    (senders, signers): (&HashMap<Address, Known>, &Signers),
 ) -> What {
     let unopened = |reason| What::Unopened {
         reason,
@@ -350,7 +351,7 @@ fn verify(
     let device = opened.device();
     match senders.get(from) {
         Some(Known::Trusted { account, former, .. }) => {
-            let signer = removed
+            let signer = signers
                 .get(&(from.clone(), id))
                 .or_else(|| signer(account, former, device));
             match opened.verify(signer.unwrap_or(account), &reader.address, &reader.identities) {

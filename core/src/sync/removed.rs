@@ -11,13 +11,13 @@ use protocol::{Address, Code, DeviceId, MessageId};
 use super::receive::{Step, signer};
 use super::unopened;
 use crate::account::Account;
-use crate::account::correspondent::Known;
+use crate::account::correspondent::{self, Known};
 use crate::clock;
 use crate::error::{Error, NetworkError};
 use crate::session::Session;
 
-/// The sender's account as it was, for each message that a device signed which was removed since.
-pub(super) type Removed = HashMap<(Address, MessageId), VerifiedAccount>;
+/// The sender's account as it was, for each message that a device signed which is on no list of the account any more.
+pub(super) type Signers = HashMap<(Address, MessageId), VerifiedAccount>;
 
 impl Session {
     /// Asks the relay for the removals of devices that are on no list of their accounts.
@@ -26,7 +26,7 @@ impl Session {
         account: &Account,
         steps: &[Step],
         senders: &HashMap<Address, Known>,
-    ) -> Result<Removed, Error> {
+    ) -> Result<Signers, Error> {
         let mut removals: HashMap<DeviceId, Option<VerifiedRemoval>> = HashMap::new();
         let mut removed = HashMap::new();
         for step in steps {
@@ -54,6 +54,8 @@ impl Session {
             let is_of_sender = std::iter::once(&**sender)
                 .chain(former)
                 .any(|known| known.fingerprint() == removal.before.fingerprint());
+            let is_of_sender = is_of_sender
+                || self.read(|connection| correspondent::had(connection, from, &removal.before.fingerprint()))?;
             let came_at = self.read(|connection| unopened::came_at(connection, (from, *id), &mail.header))?;
             if is_of_sender && removal.covers(came_at.unwrap_or_else(clock::now)) {
                 removed.insert((from.clone(), *id), removal.before.clone());

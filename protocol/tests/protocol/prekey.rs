@@ -29,6 +29,7 @@ fn prekeys_are_those_of_the_page() {
             list: lea.list.clone(),
             prekeys: vec![hand_out(&upload, lea.device(), 1).unwrap()],
             predecessors: Vec::new(),
+            ended: Vec::new(),
         }],
     };
     let newest = following();
@@ -38,6 +39,7 @@ fn prekeys_are_those_of_the_page() {
             list: newest.list.clone(),
             prekeys: Vec::new(),
             predecessors: vec![predecessor()],
+            ended: vec![Digest::from_bytes([0x0e; Digest::LEN])],
         }],
     };
     let derived = json!({

@@ -209,6 +209,7 @@ fn invented(present: AccountKeys) -> AccountKeys {
             list: present.list,
             succession: Signed::make(&succession, &recovery),
         }],
+        ended: Vec::new(),
     }
 }
 

@@ -1,8 +1,12 @@
 //! Phone and phrase are gone: the operator activates the address anew, correspondents are asked, and nothing is lost.
 
-use pli_core::{Error, Folder};
+use pli_core::keystore::{self, KeyPlace};
+use pli_core::store::StoreError;
+use pli_core::{Error, Folder, Session, UnopenedReason};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
-use protocol::Code;
+use pli_tests::stranger::Stranger;
+use protocol::api::{KeysAnswer, path};
+use protocol::{Code, Timestamp, cbor};
 
 use crate::devices::linked;
 use crate::rollback::settle;
@@ -136,4 +140,134 @@ async fn another_device_of_before_goes_on_with_what_it_has() {
     assert!(tablet.finish_link().await.unwrap());
     tablet.sync().await.unwrap();
     assert_eq!(inbox(&tablet), ["Sur la tablette"]);
+}
+
+/// The GP has lost phone and phrase, and is given another code.
+async fn begin_anew(place: &Place, gp: Session) -> Session {
+    drop(gp);
+    place.lose(GP);
+    let gp = place.phone(GP);
+    gp.enrol(&address(GP), &place.reissue(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    gp.sync().await.unwrap();
+    gp
+}
+
+/// The person accepts whoever the GP is now.
+async fn accept(phone: &Session) {
+    let number = phone.identity(&address(GP)).await.unwrap().changed.unwrap();
+    phone.accept_identity(&address(GP), &number).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_mail_from_before_it_arrives_and_who_there_is_now_has_to_be_accepted() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    gp.send(&draft(&[NURSE], "Avant")).unwrap();
+    gp.sync().await.unwrap();
+    let gp = begin_anew(&place, gp).await;
+    gp.send(&draft(&[NURSE], "Depuis")).unwrap();
+    gp.sync().await.unwrap();
+    // The nurse writes before hers has come: it is not known yet that she is to be warned.
+    nurse.send(&draft(&[GP], "Première")).unwrap();
+    nurse.sync().await.unwrap();
+    assert!(inbox(&nurse).contains(&"Avant".to_owned()), "{:?}", nurse.unopened());
+    assert!(nurse.correspondents().unwrap()[0].is_changed, "a warning");
+    let held = nurse.send(&draft(&[GP], "Retenue")).unwrap();
+    nurse.sync().await.unwrap();
+    assert_eq!(state(&nurse, held, GP), "queued");
+    accept(&nurse).await;
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&nurse), ["Avant", "Depuis"]);
+    assert_eq!(inbox(&gp), ["Première", "Retenue"]);
+    assert!(nurse.unopened().unwrap().is_empty());
+    assert!(!nurse.correspondents().unwrap()[0].is_changed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_from_before_it_is_read_also_by_who_has_accepted_it_already() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    gp.send(&draft(&[NURSE], "Du téléphone")).unwrap();
+    settle(&[&gp, &nurse]).await;
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&gp, &tablet]).await;
+    let desk = linked(&place, &gp, "desk").await;
+    desk.sync().await.unwrap();
+    for (device, subject) in [(&tablet, "De la tablette"), (&desk, "Du bureau")] {
+        device.send(&draft(&[NURSE], subject)).unwrap();
+        device.sync().await.unwrap();
+    }
+    let on_list = gp
+        .devices()
+        .unwrap()
+        .into_iter()
+        .find(|device| device.name == "desk".parse().ok());
+    gp.remove_device(on_list.unwrap().id).unwrap();
+    gp.sync().await.unwrap();
+    let _gp = begin_anew(&place, gp).await;
+    accept(&nurse).await;
+    nurse.sync().await.unwrap();
+    let mut all = inbox(&nurse);
+    all.sort();
+    assert_eq!(
+        all,
+        ["De la tablette", "Du bureau", "Du téléphone"],
+        "{:?}",
+        nurse.unopened()
+    );
+    assert!(!nurse.correspondents().unwrap()[0].is_changed, "she has accepted it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_that_nobody_named_at_first_is_nobodys() {
+    let place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    let stranger = Stranger::enrol(&place, GP).await;
+    let (sealed, wraps) = stranger.seal(NURSE, b"Subject: Bonjour\r\n\r\nBonjour.\r\n").await;
+    stranger.deposit_accepted(&sealed.header, &wraps, &sealed.payload).await;
+    let gp = place.phone(GP);
+    gp.enrol(&address(GP), &place.reissue(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    place.line.edit(path::KEYS, |bytes| {
+        let mut answer: KeysAnswer = cbor::decode(&bytes).unwrap();
+        for keys in &mut answer.accounts {
+            keys.ended.clear();
+        }
+        cbor::encode(&answer)
+    });
+    nurse.send(&draft(&[GP], "Au médecin")).unwrap();
+    nurse.sync().await.unwrap();
+    place.line.honest();
+    nurse.sync().await.unwrap();
+    assert_eq!(place.line.count(path::ENDINGS), 1, "it was shown");
+    assert_eq!(nurse.unopened().unwrap()[0].reason, UnopenedReason::WrongSignature);
+    assert!(inbox(&nurse).is_empty());
+    assert!(!nurse.correspondents().unwrap()[0].is_changed);
+    gp.sync().await.unwrap();
+    assert_eq!(inbox(&gp), ["Au médecin"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_long_after_another_identity_was_accepted_is_not_read_any_more() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    gp.send(&draft(&[NURSE], "Avant")).unwrap();
+    settle(&[&gp, &nurse]).await;
+    gp.send(&draft(&[NURSE], "Trop tard")).unwrap();
+    gp.sync().await.unwrap();
+    let _gp = begin_anew(&place, gp).await;
+    accept(&nurse).await;
+    let home = place.home(NURSE);
+    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let long_ago = Timestamp::now().plus_days(-96).as_millis();
+    store
+        .write(|tx| {
+            let sql = format!("UPDATE correspondent_before SET accepted_at = {long_ago}");
+            tx.execute_batch(&sql).map_err(StoreError::from)
+        })
+        .unwrap();
+    nurse.sync().await.unwrap();
+    assert_eq!(inbox(&nurse), ["Avant"]);
+    assert_eq!(nurse.unopened().unwrap()[0].reason, UnopenedReason::WrongSignature);
 }

@@ -1,0 +1,9 @@
+-- Schema 8: identities that ended without a word on what follows them.
+
+-- Those that a correspondent had before the pinned one: what their devices had sent is the correspondent's.
+CREATE TABLE correspondent_before (
+    address     TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    accepted_at INTEGER NOT NULL, -- when the person accepted the one after it; 0 of those named at the first contact
+    PRIMARY KEY (address, fingerprint)
+) STRICT, WITHOUT ROWID;
