@@ -9,7 +9,7 @@ use protocol::sequence::{EntryBody, MailEntry, Notice, Step};
 use protocol::{Address, Code, DeviceId, Digest, MessageId, Timestamp, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::sequence::{Place, append, drop_payload, notify};
+use super::sequence::{Place, append, drop_payload, notify, notify_others};
 use super::{Effects, StorageError, accounts, prekeys, refuse};
 use crate::blobs::PendingBlob;
 
@@ -324,7 +324,22 @@ fn store(
     connection
         .prepare_cached("UPDATE device SET deposited = ?2 WHERE id = ?1")?
         .execute(params![arrival.place.device, header_digest.as_bytes()])?;
+    let (place, id, is_mail) = (arrival.place, header.id, matches!(header.class, Class::Mail));
     enqueue(connection, effects, arrival, &targets.devices, deposit, now)?;
+    // After the mail itself, which says of nobody that they were not reached.
+    for outcome in answer
+        .outcomes
+        .iter()
+        .filter(|outcome| is_mail && outcome.step == Step::Unreachable)
+    {
+        let notice = Notice {
+            id,
+            recipient: outcome.address.clone(),
+            step: outcome.step,
+            at: now,
+        };
+        notify_others(connection, effects, place, &notice)?;
+    }
     Ok(answer)
 }
 

@@ -75,6 +75,22 @@ pub(super) fn notify(
     Ok(())
 }
 
+/// Tells the other devices of the sending account what the one that deposited an envelope is answered.
+pub(super) fn notify_others(
+    connection: &Connection,
+    effects: &mut Effects,
+    depositor: Place,
+    notice: &Notice,
+) -> Result<(), StorageError> {
+    let body = EntryBody::Notice(notice.clone());
+    for (device, id, _) in accounts::devices(connection, depositor.account, notice.at)? {
+        if device != depositor.device {
+            append(connection, effects, (device, id), &body, 0)?;
+        }
+    }
+    Ok(())
+}
+
 /// Puts all that waits for devices which are no more in the sequence of a new one, as it was: it can ask for it anew.
 ///
 /// What waited for several of them is put there once. What was handed to one of them cannot be withdrawn afterwards either.

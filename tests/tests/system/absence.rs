@@ -4,10 +4,15 @@ use pli_core::{Error, Folder};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft, inbox, state};
 use protocol::{Code, Timestamp, limits};
 
-use super::devices::{linked, listing};
+use super::devices::{linked, listing, number};
+use super::rollback::settle;
 
 /// Lets the batch of prekeys end of the GP's first device, the `min`, or the newest, as it does after thirty days.
 fn end_batch(place: &Place, which: &str) {
+    end_batch_of(place, GP, which);
+}
+
+fn end_batch_of(place: &Place, whose: &str, which: &str) {
     sqlcipher::link();
     let database = rusqlite::Connection::open(place.folder.path().join("relay/relay.db")).unwrap();
     database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
@@ -15,7 +20,7 @@ fn end_batch(place: &Place, which: &str) {
         "UPDATE prekey_batch SET not_after = 1 WHERE device = (SELECT {which}(device.id) FROM device
          JOIN account ON account.id = device.account WHERE address = ?1)"
     );
-    assert_eq!(database.execute(&sql, [GP]).unwrap(), 1);
+    assert_eq!(database.execute(&sql, [whose]).unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,4 +143,23 @@ async fn a_device_that_was_five_weeks_away_has_what_came_meanwhile() {
             assert_eq!(device.sync().await.unwrap().sent, 0, "it asks no more");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_reached_is_shown_on_all_devices_of_the_sender() {
+    let place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let cardiologist = place.enrol(CARDIOLOGIST).await;
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&nurse, &gp, &tablet, &cardiologist]).await;
+    end_batch_of(&place, CARDIOLOGIST, "min");
+    let sent = gp.send(&draft(&[NURSE, CARDIOLOGIST], "À deux")).unwrap();
+    gp.sync().await.unwrap();
+    tablet.sync().await.unwrap();
+    let there = number(&tablet, Folder::Sent, "À deux");
+    assert_eq!(state(&gp, sent, CARDIOLOGIST), "unreachable");
+    assert_eq!(state(&tablet, there, CARDIOLOGIST), "unreachable");
+    assert_eq!(state(&tablet, there, NURSE), "available");
+    settle(&[&nurse, &gp, &tablet]).await;
+    assert_eq!(listing(&tablet), listing(&gp));
 }
