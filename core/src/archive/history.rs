@@ -10,7 +10,7 @@ use protocol::{Address, ArchiveId, DeviceId, MessageId, Timestamp, cbor};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::write::{self, Whose};
-use crate::account::{Account, list};
+use crate::account::Account;
 use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
@@ -163,12 +163,16 @@ pub(crate) fn asked_for(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Er
         .prepare_cached("SELECT 1 FROM linking WHERE device = ?1 AND step < 3")?
         .exists([Column(&device)])?;
     let account = Account::load(tx)?;
-    let mut others = account.verified.devices().iter().filter(|listed| listed.id != device);
-    let is_asked = others.next().is_some_and(|first| first.id == account.device);
-    if is_at_it || !is_asked || account.verified.device(&device).is_none() {
+    if is_at_it || !writes_for(&account, device) || account.verified.device(&device).is_none() {
         return Ok(());
     }
     write_again(tx, device, clock::now())
+}
+
+/// Whether this device writes the history of that one: the main one does, and for the main one the next on the list.
+fn writes_for(account: &Account, device: DeviceId) -> bool {
+    let mut others = account.verified.devices().iter().filter(|listed| listed.id != device);
+    others.next().is_some_and(|first| first.id == account.device)
 }
 
 /// A device that was not told of this history yet gets it in a fresh archive.
@@ -180,22 +184,20 @@ pub(super) fn begin_anew(tx: &Transaction<'_>, archive: ArchiveId) -> Result<(),
     Ok(())
 }
 
-/// Every history that was begun is written anew, and by the main device also for those that had all of theirs: mail that waited
-/// for them at the relay, and that this one had already, its sender takes for retrieved.
+/// Every history that was begun is written anew, and so are those of devices that had all of theirs: mail that waited for them
+/// at the relay, and that this one had already, its sender takes for retrieved.
 pub(super) fn begin_all_anew(tx: &Transaction<'_>, account: &Account, now: Timestamp) -> Result<(), Error> {
     tx.execute_batch(
         "DELETE FROM backup_part WHERE archive IN (SELECT archive FROM linking WHERE step > 1);
          UPDATE linking SET step = 1, next_part = 0, archive = randomblob(16) WHERE step > 1;",
     )?;
-    if list::is_main(tx)? {
-        for device in account
-            .verified
-            .devices()
-            .iter()
-            .filter(|device| device.id != account.device)
-        {
-            write_again(tx, device.id, now)?;
-        }
+    let others = account
+        .verified
+        .devices()
+        .iter()
+        .filter(|device| device.id != account.device);
+    for device in others.filter(|device| writes_for(account, device.id)) {
+        write_again(tx, device.id, now)?;
     }
     Ok(())
 }

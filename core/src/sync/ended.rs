@@ -13,7 +13,6 @@ use super::removed::Signers;
 use super::unopened;
 use crate::account::Account;
 use crate::account::correspondent::{self, Known};
-use crate::clock;
 use crate::error::{Error, NetworkError};
 use crate::session::Session;
 
@@ -60,7 +59,6 @@ impl Session {
                 continue;
             };
             let came_at = self.read(|connection| unopened::came_at(connection, (from, *id), &mail.header))?;
-            let came_at = came_at.unwrap_or_else(clock::now);
             if signer.address() == from && self.write(|tx| correspondent::recognise(tx, ending, came_at))? {
                 signers.insert(message, signer.clone());
             }

@@ -12,7 +12,6 @@ use super::receive::{Step, signer};
 use super::unopened;
 use crate::account::Account;
 use crate::account::correspondent::{self, Known};
-use crate::clock;
 use crate::error::{Error, NetworkError};
 use crate::session::Session;
 
@@ -57,7 +56,7 @@ impl Session {
             let is_of_sender = is_of_sender
                 || self.read(|connection| correspondent::had(connection, from, &removal.before.fingerprint()))?;
             let came_at = self.read(|connection| unopened::came_at(connection, (from, *id), &mail.header))?;
-            if is_of_sender && removal.covers(came_at.unwrap_or_else(clock::now)) {
+            if is_of_sender && removal.covers(came_at) {
                 removed.insert((from.clone(), *id), removal.before.clone());
             }
         }

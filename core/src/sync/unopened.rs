@@ -143,8 +143,7 @@ impl Session {
     /// has accepted another identity since, or a newer list of the sender's devices has come. Those that were not tried for
     /// longest come first.
     pub(super) async fn reopen(&self, account: &Account, report: &mut SyncReport) -> Result<(), Error> {
-        let since = clock::now().plus_days(-REOPEN_DAYS);
-        let kept = self.read(|connection| kept_since(connection, since))?;
+        let kept = self.read(|connection| to_try(connection, clock::now()))?;
         if kept.is_empty() {
             return Ok(());
         }
@@ -180,11 +179,11 @@ impl Session {
     }
 }
 
-/// The entries that are worth another try.
-fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Entry)>, Error> {
+/// The entries that are worth another try, also because the clock was ahead at the last one.
+fn to_try(connection: &Connection, now: Timestamp) -> Result<Vec<(i64, Entry)>, Error> {
     let mut select = connection.prepare_cached(
         "SELECT rowid, entry, payload FROM unopened
-         WHERE (reason IN (?1, ?2, ?3, ?4) OR reason = ?5 AND tried_at = 0) AND received_at > ?6
+         WHERE (reason IN (?1, ?2, ?3, ?4) OR reason = ?5 AND (tried_at = 0 OR tried_at > ?8)) AND received_at > ?6
          OR reason = ?2 AND NOT EXISTS (SELECT 1 FROM correspondent WHERE address = unopened.sender AND changed <> x'')
          ORDER BY tried_at, rowid LIMIT ?7",
     )?;
@@ -194,8 +193,9 @@ fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Ent
         Reason::KeysUnverified,
         Reason::SenderUnknown,
         Reason::WrongSignature,
-        Column(&since),
-        REOPEN_AT_ONCE
+        Column(&now.plus_days(-REOPEN_DAYS)),
+        REOPEN_AT_ONCE,
+        Column(&now)
     ];
     let rows = select.query_map(again, |row| {
         let (body, payload): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
@@ -210,22 +210,24 @@ fn kept_since(connection: &Connection, since: Timestamp) -> Result<Vec<(i64, Ent
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// When an envelope with this header came first, if it was kept: what it holds was settled by then.
+/// When an envelope with this header came first: what it holds was settled by then. That is now for one that was not kept, and
+/// for one that was by a clock which was ahead.
 pub(super) fn came_at(
     connection: &Connection,
     (sender, id): (&Address, MessageId),
     header: &[u8],
-) -> Result<Option<Timestamp>, Error> {
+) -> Result<Timestamp, Error> {
+    let now = clock::now();
     let mut select = connection
         .prepare_cached("SELECT entry, received_at FROM unopened WHERE sender = ?1 AND id = ?2 ORDER BY received_at")?;
     let mut rows = select.query(params![Column(sender), Column(&id)])?;
     while let Some(row) = rows.next()? {
         let (body, Column(received_at)): (Vec<u8>, _) = (row.get(0)?, row.get(1)?);
         if matches!(cbor::decode(&body), Ok(EntryBody::Mail(mail)) if mail.header.as_slice() == header) {
-            return Ok(Some(received_at));
+            return Ok(now.min(received_at));
         }
     }
-    Ok(None)
+    Ok(now)
 }
 
 /// What no device of the sender had signed is tried once more: another list of its devices is known now.

@@ -171,19 +171,22 @@ async fn a_relay_from_before_a_link_knows_the_device_again_and_nothing_is_erased
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waited_for_one_device_alone_at_a_relay_put_back_comes_from_the_main_one() {
-    let mut place = Place::open().await;
-    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
-    let tablet = linked(&place, &gp, "tablet").await;
-    settle(&[&nurse, &gp, &tablet]).await;
-    copy_relay(&mut place).await;
-    let sent = nurse.send(&draft(&[GP], "Aujourd'hui")).unwrap();
-    settle(&[&nurse, &gp]).await;
-    assert_eq!(state(&nurse, sent, GP), "retrieved", "it is offered no more");
-    put_relay_back(&mut place).await;
-    settle(&[&nurse, &gp, &tablet]).await;
-    assert_eq!(inbox(&tablet), ["Aujourd'hui"]);
-    assert_eq!(listing(&tablet), listing(&gp));
+async fn what_waited_for_one_device_alone_at_a_relay_put_back_comes_from_the_other() {
+    for is_main in [true, false] {
+        let mut place = Place::open().await;
+        let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+        let tablet = linked(&place, &gp, "tablet").await;
+        settle(&[&nurse, &gp, &tablet]).await;
+        copy_relay(&mut place).await;
+        let sent = nurse.send(&draft(&[GP], "Aujourd'hui")).unwrap();
+        let (early, late) = if is_main { (&gp, &tablet) } else { (&tablet, &gp) };
+        settle(&[&nurse, early]).await;
+        assert_eq!(state(&nurse, sent, GP), "retrieved", "it is offered no more");
+        put_relay_back(&mut place).await;
+        settle(&[&nurse, early, late]).await;
+        assert_eq!(inbox(late), ["Aujourd'hui"], "{is_main}");
+        assert_eq!(listing(&tablet), listing(&gp));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
