@@ -122,9 +122,10 @@ impl Session {
         let stock = self.upload_batches(account, stock).await?;
         let now = self.relay.clock.now();
         let renew_at = now.plus_days(RENEW_DAYS);
-        // Of a batch that was made after the copy to which this phone was put back, there are no secrets.
-        let is_own = stock.newest_batch <= self.read(newest)?;
-        if is_own && stock.left >= LOW && stock.not_after.is_some_and(|at| at >= renew_at) {
+        // Either side may have been put back: of a later batch there are no secrets here, and an earlier one is refused by whoever
+        // has seen the one after it.
+        let is_newest = stock.newest_batch == self.read(newest)?;
+        if is_newest && stock.left >= LOW && stock.not_after.is_some_and(|at| at >= renew_at) {
             return Ok(());
         }
         if self.read(has_enough)? {

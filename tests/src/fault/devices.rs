@@ -212,6 +212,7 @@ impl World {
         }
         person.recovering.get_or_insert(new);
         self.happens("lose-main");
+        self.may_fork(who);
         self.score.lost(who, &home);
     }
 
@@ -276,6 +277,7 @@ impl World {
             person.recovering = Some(home.to_owned());
         }
         person.unlinked(home);
+        self.may_fork(who);
         Ok(())
     }
 
@@ -286,11 +288,19 @@ impl World {
         self.is_relay_copied = false;
         self.copy = None;
         self.score.relay_put_back();
+        self.is_line_lost = self.is_first_successor.map(|is_first| !is_first);
         self.is_first_successor = [true; PEOPLE];
-        for person in &mut self.people {
+        for (who, person) in self.people.iter_mut().enumerate() {
             person.lost.clear();
             person.is_relay_behind = true;
+            person.is_forked |= self.is_line_lost[who] && person.recovering.is_some();
         }
+    }
+
+    /// Whoever takes this account over next learns from the relay whom to follow.
+    fn may_fork(&mut self, who: usize) {
+        let person = &mut self.people[who];
+        person.is_forked |= person.recovering.is_some() && person.is_relay_behind && self.is_line_lost[who];
     }
 
     fn forget_copy(&mut self, home: &str) {

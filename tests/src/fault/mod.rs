@@ -89,6 +89,8 @@ struct World {
     is_relay_copied: bool,
     /// Who has not taken an account over since the relay was copied.
     is_first_successor: [bool; PEOPLE],
+    /// Who had taken the account over between the copy of the relay and its putting back.
+    is_line_lost: [bool; PEOPLE],
     copy: Option<Copy>,
     happened: Happened,
     history: Arc<Mutex<Vec<String>>>,
@@ -113,6 +115,7 @@ impl World {
             devices: 0,
             is_relay_copied: false,
             is_first_successor: [true; PEOPLE],
+            is_line_lost: [false; PEOPLE],
             copy: None,
             happened: BTreeMap::new(),
             history,
@@ -196,6 +199,9 @@ impl World {
         for who in 0..PEOPLE {
             self.people[who].clock = 0;
             self.has_devices(who).await?;
+            if self.people[who].is_forked {
+                self.score.forked(who);
+            }
         }
         self.come_to_rest().await?;
         for person in &mut self.people {
@@ -242,6 +248,7 @@ impl World {
                         return Err(format!("{who} cannot sync: {end:?}"));
                     }
                     is_quiet &= end.told.lines().next() == Some("quiet");
+                    self.accepts_forked(who, &home).await?;
                 }
             }
             quiet = if is_quiet { quiet + 1 } else { 0 };
@@ -250,6 +257,20 @@ impl World {
             }
         }
         Err("it never comes to rest".to_owned())
+    }
+
+    /// A person accepts who has an identity that follows none that they know, and that is no surprise.
+    async fn accepts_forked(&mut self, who: usize, home: &str) -> Result<(), String> {
+        for (other, address) in ADDRESSES.into_iter().enumerate() {
+            if other != who && self.people[other].is_forked {
+                self.happens("accept");
+                let end = self
+                    .run(who, home, &["accept".to_owned(), address.to_owned()], None)
+                    .await;
+                self.came_of(who, home, &What::Change(Change::Link, 0), &end)?;
+            }
+        }
+        Ok(())
     }
 
     async fn run(&mut self, who: usize, home: &str, words: &[String], crash_at: Option<&str>) -> End {

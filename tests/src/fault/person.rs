@@ -32,6 +32,9 @@ pub(crate) struct Person {
     pub(crate) is_known: bool,
     /// Whether the relay was put back, and the main device has not been in touch since.
     pub(crate) is_relay_behind: bool,
+    /// Whether the relay was put back to before the account was taken over last, and the phone that could tell it so is gone: the
+    /// next identity follows an earlier one, and correspondents have to accept it.
+    pub(crate) is_forked: bool,
     /// By how many days the clocks are ahead.
     pub(crate) clock: i64,
 }
@@ -53,6 +56,7 @@ impl Person {
             lost: Vec::new(),
             is_known: true,
             is_relay_behind: false,
+            is_forked: false,
             clock: 0,
         }
     }
@@ -111,6 +115,7 @@ impl Person {
         *self = Self {
             lost: std::mem::take(&mut self.lost),
             clock: self.clock,
+            is_forked: self.is_forked,
             with_backup: Some(home.clone()).filter(|_| has_backup),
             ..Self::with(&home)
         };

@@ -50,6 +50,8 @@ struct Person {
     /// Received between the backup and the loss of a phone: it may be there or not.
     open: BTreeSet<String>,
     was_lost: bool,
+    /// The identity that this person has follows another one than mail was sealed to.
+    is_forked: bool,
 }
 
 /// What was accepted, and what became of it.
@@ -161,6 +163,11 @@ impl Score {
         let person = &mut self.people[who];
         person.owed = person.kept.last.clone();
         person.is_restored = false;
+    }
+
+    /// The account goes on from an earlier identity: what was sealed to the one after that names another recipient.
+    pub(crate) fn forked(&mut self, who: usize) {
+        self.people[who].is_forked = true;
     }
 
     /// Whether this device was one of the account's.
@@ -349,6 +356,7 @@ impl Score {
             }
             let sealed: Vec<_> = (shown.unopened.iter())
                 .filter(|(sender, _)| sender == address)
+                .filter(|(_, reason)| !(self.people[who].is_forked && *reason == "other-recipient"))
                 .collect();
             let cannot = self.mails.iter().filter(|mail| {
                 mail.from == other

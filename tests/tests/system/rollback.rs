@@ -5,6 +5,7 @@ use std::path::Path;
 
 use pli_core::{Error, Folder, Session};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+use pli_tests::stranger::Stranger;
 use protocol::Code;
 
 use crate::devices::{linked, listing, number};
@@ -123,6 +124,24 @@ async fn a_relay_that_goes_on_from_an_earlier_copy_is_noticed_by_its_hash() {
     settle(&[&nurse, &cardiologist, &gp]).await;
     assert_eq!(inbox(&gp), ["Un", "Deux"]);
     assert!(gp.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_from_before_a_batch_of_prekeys_gets_another_one() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    copy_relay(&mut place).await;
+    let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
+    while stranger.take_prekey(GP).await.leaf.is_some() {}
+    gp.sync().await.unwrap();
+    let sent = nurse.send(&draft(&[GP], "À la seconde série")).unwrap();
+    nurse.sync().await.unwrap();
+    put_relay_back(&mut place).await;
+    // Nothing else tells the recipient: it had acknowledged and sent nothing since.
+    assert!(!gp.sync().await.unwrap().relay_put_back);
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(state(&nurse, sent, GP), "retrieved");
+    assert_eq!(inbox(&gp), ["À la seconde série"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
