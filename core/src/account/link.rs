@@ -12,7 +12,7 @@ use super::{Account, Listed, enrol, handover, list, name, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
-use crate::store::column::Column;
+use crate::store::column::{Column, numbered};
 use crate::{archive, clock};
 
 /// For this long the main device says again that it has read a code: the relay may have forgotten it, in days.
@@ -25,6 +25,28 @@ pub struct LinkRequest {
     pub name: DeviceName,
     /// Its id.
     pub device: DeviceId,
+}
+
+/// How far the adding of a device has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum LinkStep {
+    /// A person has confirmed it; it is not on the list yet.
+    Confirmed,
+    /// It is on the list.
+    Listed,
+    /// Its history is written.
+    Writing,
+    /// It was told where its history is.
+    Told,
+}
+
+numbered! {
+    LinkStep {
+        Confirmed = 0,
+        Listed = 1,
+        Writing = 2,
+        Told = 3,
+    }
 }
 
 /// This device, while it waits to be added.
@@ -185,7 +207,7 @@ impl Session {
             let account = Account::load(tx)?;
             if account.verified.device(&device).is_some() {
                 // It is on the list, and has not heard so; what it was told of its history may be lost as well.
-                return begin(tx, device, &hello, &code, 1, now);
+                return begin(tx, device, &hello, &code, LinkStep::Listed, now);
             }
             if account.verified.devices().len() >= limits::DEVICES {
                 return Err(Error::TooManyDevices);
@@ -220,7 +242,7 @@ impl Session {
                     params![cbor::encode(&certificate), cbor::encode(&hello.batch)],
                 )?;
             }
-            begin(tx, device, &hello, &code, 0, now)
+            begin(tx, device, &hello, &code, LinkStep::Confirmed, now)
         })?;
         crash_point!("link-confirmed");
         Ok(LinkRequest {
@@ -252,7 +274,7 @@ fn begin(
     device: DeviceId,
     hello: &Hello,
     code: &LinkCode,
-    step: u32,
+    step: LinkStep,
     now: Timestamp,
 ) -> Result<(), Error> {
     tx.execute(
@@ -273,8 +295,8 @@ fn begin(
 
 fn waiting_codes(connection: &Connection, since: Timestamp) -> Result<Vec<String>, Error> {
     let mut select =
-        connection.prepare_cached("SELECT code FROM linking WHERE step > 0 AND code <> '' AND begun_at > ?1")?;
-    let codes = select.query_map([Column(&since)], |row| row.get(0))?;
+        connection.prepare_cached("SELECT code FROM linking WHERE step <> ?1 AND code <> '' AND begun_at > ?2")?;
+    let codes = select.query_map(params![LinkStep::Confirmed, Column(&since)], |row| row.get(0))?;
     Ok(codes.collect::<Result<_, _>>()?)
 }
 

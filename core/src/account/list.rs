@@ -6,6 +6,7 @@ use protocol::sign::{Seed, SigningKey};
 use protocol::{Code, DeviceId, DeviceName, Timestamp, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use super::link::LinkStep;
 use super::{Account, Listed, correspondent, handover, name};
 use crate::archive;
 use crate::clock;
@@ -300,8 +301,8 @@ fn settle(tx: &Transaction<'_>, change: &Change) -> Result<(), Error> {
         let certificate: DeviceCertificate = cbor::decode(&change.added)?;
         let added = certificate.device();
         let Column(called): Column<DeviceName> = tx.query_row(
-            "UPDATE linking SET step = 1 WHERE device = ?1 RETURNING name",
-            [Column(&added)],
+            "UPDATE linking SET step = ?2 WHERE device = ?1 RETURNING name",
+            params![Column(&added), LinkStep::Listed],
             |row| row.get(0),
         )?;
         name::introduce(tx, added, &called, certificate.created_at)?;
@@ -365,9 +366,9 @@ fn take_in(
     if !is_first && !is_claiming && is_main(tx)? {
         tracing::info!("another device is the main one now");
         tx.execute_batch(
-            "UPDATE account SET identity_seed = x''; DELETE FROM handover; DELETE FROM list_change; DELETE FROM lifting;
-             DELETE FROM linking WHERE step = 0;",
+            "UPDATE account SET identity_seed = x''; DELETE FROM handover; DELETE FROM list_change; DELETE FROM lifting;",
         )?;
+        tx.execute("DELETE FROM linking WHERE step = ?1", [LinkStep::Confirmed])?;
         // That one goes on with it.
         archive::end_backup(tx)?;
     }

@@ -11,6 +11,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::write::{self, Whose};
 use crate::account::Account;
+use crate::account::link::LinkStep;
 use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
@@ -62,11 +63,11 @@ impl Session {
                      FROM linking WHERE device = ?1",
                     params![Column(&device), OutboxKind::History],
                     |row| {
-                        let (step, is_leaving): (u32, bool) = (row.get(0)?, row.get(2)?);
+                        let (step, is_leaving): (LinkStep, bool) = (row.get(0)?, row.get(2)?);
                         Ok(LinkProgress {
-                            is_listed: step > 0,
+                            is_listed: step != LinkStep::Confirmed,
                             left: row.get(1)?,
-                            is_told: step == 3 && !is_leaving,
+                            is_told: step == LinkStep::Told && !is_leaving,
                         })
                     },
                 )
@@ -116,8 +117,10 @@ impl Session {
 /// Only after all that waited here was taken in: what came before the list is in the snapshot, what comes after it is sealed
 /// to the device itself.
 fn begin(tx: &Transaction<'_>) -> Result<(), Error> {
-    let mut select = tx.prepare_cached("SELECT device FROM linking WHERE step = 1")?;
-    let devices: Vec<Column<DeviceId>> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut select = tx.prepare_cached("SELECT device FROM linking WHERE step = ?1")?;
+    let devices: Vec<Column<DeviceId>> = select
+        .query_map([LinkStep::Listed], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     if !devices.is_empty() {
         states::all_are_due(tx)?;
     }
@@ -128,7 +131,7 @@ fn begin(tx: &Transaction<'_>) -> Result<(), Error> {
 }
 
 fn begin_history(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Error> {
-    tx.execute("UPDATE linking SET step = 2 WHERE device = ?1", [Column(&device)])?;
+    set_step(tx, device, LinkStep::Writing)?;
     tx.execute(
         "INSERT OR IGNORE INTO history_due (device, address, id) SELECT ?1, sender, id FROM message
          UNION SELECT ?1, sender, id FROM unopened WHERE id <> x''",
@@ -145,12 +148,13 @@ fn begin_history(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Error> {
 pub(crate) fn write_again(tx: &Transaction<'_>, device: DeviceId, now: Timestamp) -> Result<(), Error> {
     tx.execute("DELETE FROM history_due WHERE device = ?1", [Column(&device)])?;
     tx.execute(
-        "INSERT INTO linking (device, name, code, archive, key, step, begun_at) VALUES (?1, '', '', ?2, ?3, 1, ?4)
-         ON CONFLICT (device) DO UPDATE SET archive = excluded.archive, key = excluded.key, next_part = 0, step = 1",
+        "INSERT INTO linking (device, name, code, archive, key, step, begun_at) VALUES (?1, '', '', ?2, ?3, ?4, ?5)
+         ON CONFLICT (device) DO UPDATE SET archive = excluded.archive, key = excluded.key, next_part = 0, step = excluded.step",
         params![
             Column(&device),
             Column(&ArchiveId::make()?),
             Column(&ArchiveKey::make()?),
+            LinkStep::Listed,
             Column(&now)
         ],
     )?;
@@ -160,8 +164,8 @@ pub(crate) fn write_again(tx: &Transaction<'_>, device: DeviceId, now: Timestamp
 /// A device lacks history: the main one writes it, unless it is at it; for the main one, the next on the list does.
 pub(crate) fn asked_for(tx: &Transaction<'_>, device: DeviceId) -> Result<(), Error> {
     let is_at_it = tx
-        .prepare_cached("SELECT 1 FROM linking WHERE device = ?1 AND step < 3")?
-        .exists([Column(&device)])?;
+        .prepare_cached("SELECT 1 FROM linking WHERE device = ?1 AND step <> ?2")?
+        .exists(params![Column(&device), LinkStep::Told])?;
     let account = Account::load(tx)?;
     if is_at_it || !writes_for(&account, device) || account.verified.device(&device).is_none() {
         return Ok(());
@@ -178,8 +182,13 @@ fn writes_for(account: &Account, device: DeviceId) -> bool {
 /// A device that was not told of this history yet gets it in a fresh archive.
 pub(super) fn begin_anew(tx: &Transaction<'_>, archive: ArchiveId) -> Result<(), Error> {
     tx.execute(
-        "UPDATE linking SET archive = ?2, next_part = 0, step = 1 WHERE archive = ?1 AND step = 2",
-        params![Column(&archive), Column(&ArchiveId::make()?)],
+        "UPDATE linking SET archive = ?2, next_part = 0, step = ?3 WHERE archive = ?1 AND step = ?4",
+        params![
+            Column(&archive),
+            Column(&ArchiveId::make()?),
+            LinkStep::Listed,
+            LinkStep::Writing
+        ],
     )?;
     Ok(())
 }
@@ -187,9 +196,13 @@ pub(super) fn begin_anew(tx: &Transaction<'_>, archive: ArchiveId) -> Result<(),
 /// Every history that was begun is written anew, and so are those of devices that had all of theirs: mail that waited for them
 /// at the relay, and that this one had already, its sender takes for retrieved.
 pub(super) fn begin_all_anew(tx: &Transaction<'_>, account: &Account, now: Timestamp) -> Result<(), Error> {
-    tx.execute_batch(
-        "DELETE FROM backup_part WHERE archive IN (SELECT archive FROM linking WHERE step > 1);
-         UPDATE linking SET step = 1, next_part = 0, archive = randomblob(16) WHERE step > 1;",
+    tx.execute(
+        "DELETE FROM backup_part WHERE archive IN (SELECT archive FROM linking WHERE step IN (?1, ?2))",
+        [LinkStep::Writing, LinkStep::Told],
+    )?;
+    tx.execute(
+        "UPDATE linking SET step = ?3, next_part = 0, archive = randomblob(16) WHERE step IN (?1, ?2)",
+        [LinkStep::Writing, LinkStep::Told, LinkStep::Listed],
     )?;
     let others = account
         .verified
@@ -204,8 +217,10 @@ pub(super) fn begin_all_anew(tx: &Transaction<'_>, account: &Account, now: Times
 
 /// Nobody waits for the history of a device that was removed before it had all of it.
 pub(crate) fn drop_histories(tx: &Transaction<'_>, listed: &VerifiedAccount) -> Result<(), Error> {
-    let mut select = tx.prepare_cached("SELECT device FROM linking WHERE step > 0")?;
-    let written: Vec<Column<DeviceId>> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut select = tx.prepare_cached("SELECT device FROM linking WHERE step <> ?1")?;
+    let written: Vec<Column<DeviceId>> = select
+        .query_map([LinkStep::Confirmed], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     for Column(device) in written {
         if listed.device(&device).is_none() {
             tx.execute(
@@ -225,8 +240,8 @@ fn seal_next(tx: &Transaction<'_>) -> Result<bool, Error> {
     let writing = tx
         .query_row(
             "SELECT device, archive, key, next_part FROM linking
-             WHERE step = 2 AND NOT EXISTS (SELECT 1 FROM backup_part WHERE archive = linking.archive) LIMIT 1",
-            [],
+             WHERE step = ?1 AND NOT EXISTS (SELECT 1 FROM backup_part WHERE archive = linking.archive) LIMIT 1",
+            [LinkStep::Writing],
             |row| {
                 let (Column(device), Column(archive), Column(key)) = (row.get(0)?, row.get(1)?, row.get(2)?);
                 Ok(Writing {
@@ -286,9 +301,13 @@ fn tell(tx: &Transaction<'_>, writing: &Writing) -> Result<(), Error> {
             cbor::encode(&history)
         ],
     )?;
+    set_step(tx, writing.device, LinkStep::Told)
+}
+
+fn set_step(tx: &Transaction<'_>, device: DeviceId, step: LinkStep) -> Result<(), Error> {
     tx.execute(
-        "UPDATE linking SET step = 3 WHERE device = ?1",
-        [Column(&writing.device)],
+        "UPDATE linking SET step = ?2 WHERE device = ?1",
+        params![Column(&device), step],
     )?;
     Ok(())
 }
@@ -365,7 +384,7 @@ pub(super) fn await_history_of_others(tx: &Transaction<'_>) -> Result<(), Error>
 /// Archives that are some device's history, this one's included. A device that was told and has dropped its own is linked for good.
 pub(super) fn still_there(tx: &Transaction<'_>, present: &[ArchiveSize]) -> Result<Vec<ArchiveId>, Error> {
     let mut select = tx.prepare_cached("SELECT archive, step FROM linking")?;
-    let rows: Vec<(Column<ArchiveId>, u32)> = select
+    let rows: Vec<(Column<ArchiveId>, LinkStep)> = select
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let own = tx
@@ -375,7 +394,7 @@ pub(super) fn still_there(tx: &Transaction<'_>, present: &[ArchiveSize]) -> Resu
         .optional()?;
     let mut kept: Vec<ArchiveId> = own.map(|Column(archive)| archive).into_iter().collect();
     for (Column(archive), step) in rows {
-        if step == 3 && !present.iter().any(|there| there.id == archive) {
+        if step == LinkStep::Told && !present.iter().any(|there| there.id == archive) {
             tx.execute("DELETE FROM linking WHERE archive = ?1", [Column(&archive)])?;
         } else {
             kept.push(archive);
