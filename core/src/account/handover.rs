@@ -16,6 +16,7 @@ use super::list::{self, DeviceView};
 use crate::archive;
 use crate::crash::crash_point;
 use crate::error::Error;
+use crate::net::Said;
 use crate::session::Session;
 use crate::store::column::Column;
 
@@ -61,7 +62,7 @@ impl Session {
         })?;
         crash_point!("claim-stored");
         let said = claiming.code.seal(&claiming.claim)?;
-        self.relay.put_link(&claiming.code, "hello", said).await?;
+        self.relay.put_link(&claiming.code, Said::Hello, said).await?;
         Ok(claiming.code.to_text())
     }
 
@@ -81,8 +82,8 @@ impl Session {
         if let Some(claiming) = self.read(claiming)? {
             // The relay keeps it in memory alone.
             let said = claiming.code.seal(&claiming.claim)?;
-            self.relay.put_link(&claiming.code, "hello", said).await?;
-            let answer: Handover = match self.relay.link(&claiming.code, "answer").await {
+            self.relay.put_link(&claiming.code, Said::Hello, said).await?;
+            let answer: Handover = match self.relay.link(&claiming.code, Said::Answer).await {
                 Err(Error::Relay(Code::NotFound)) => return Ok(false),
                 sealed => claiming.code.open_answer(&sealed?)?,
             };
@@ -111,7 +112,7 @@ impl Session {
     pub async fn handover_request(&self, code: &str) -> Result<DeviceView, Error> {
         let code = LinkCode::parse(code)?;
         self.read(list::identity_key)?;
-        let claim = code.open_hello(&self.relay.link(&code, "hello").await?)?;
+        let claim = code.open_hello(&self.relay.link(&code, Said::Hello).await?)?;
         self.read(|connection| {
             let claim = verify(&Account::load(connection)?, &claim)?;
             let mut devices = list::views(connection)?.into_iter();
@@ -131,7 +132,7 @@ impl Session {
         let _alone = self.syncing.lock().await;
         let code = LinkCode::parse(code)?;
         self.read(list::identity_key)?;
-        let claim: Signed<Claim> = code.open_hello(&self.relay.link(&code, "hello").await?)?;
+        let claim: Signed<Claim> = code.open_hello(&self.relay.link(&code, Said::Hello).await?)?;
         self.publish_lists(&self.read(Account::load)?).await?;
         let answer = self.write(|tx| {
             let key = list::identity_key(tx)?;
@@ -154,7 +155,7 @@ impl Session {
             Ok(answer)
         })?;
         crash_point!("handover-stored");
-        self.relay.put_link(&code, "answer", answer).await
+        self.relay.put_link(&code, Said::Answer, answer).await
     }
 
     /// The device that this one is handing over to.
@@ -178,7 +179,11 @@ impl Session {
         })?;
         let Some((code, answer)) = waiting else { return Ok(()) };
         // It is said again with every sync: whatever hinders it holds up nothing else.
-        if let Err(error) = self.relay.put_link(&LinkCode::parse(&code)?, "answer", answer).await {
+        if let Err(error) = self
+            .relay
+            .put_link(&LinkCode::parse(&code)?, Said::Answer, answer)
+            .await
+        {
             tracing::info!(code = error.code(), "the next main device was not answered");
         }
         if self.refresh_list(account).await? {

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{Account, Listed, enrol, handover, list, name, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::Error;
+use crate::net::Said;
 use crate::session::Session;
 use crate::store::column::{Column, numbered};
 use crate::{archive, clock};
@@ -110,7 +111,7 @@ impl Session {
             Ok(joining)
         })?;
         crash_point!("link-code-stored");
-        self.relay.put_link(&joining.code, "hello", joining.hello).await?;
+        self.relay.put_link(&joining.code, Said::Hello, joining.hello).await?;
         Ok(joining.code.to_text())
     }
 
@@ -127,8 +128,8 @@ impl Session {
         let joining = self.read(joining)?.ok_or(Error::NotEnrolled)?;
         let called = joining.code.open_hello::<Hello>(&joining.hello)?.name;
         // The relay keeps it in memory alone.
-        self.relay.put_link(&joining.code, "hello", joining.hello).await?;
-        let answer = match self.relay.link(&joining.code, "answer").await {
+        self.relay.put_link(&joining.code, Said::Hello, joining.hello).await?;
+        let answer = match self.relay.link(&joining.code, Said::Answer).await {
             Err(Error::Relay(Code::NotFound)) => return Ok(false),
             sealed => joining.code.open_answer::<Answer>(&sealed?)?,
         };
@@ -180,7 +181,7 @@ impl Session {
     pub async fn link_request(&self, code: &str) -> Result<LinkRequest, Error> {
         let code = LinkCode::parse(code)?;
         self.read(list::identity_key)?;
-        let hello: Hello = code.open_hello(&self.relay.link(&code, "hello").await?)?;
+        let hello: Hello = code.open_hello(&self.relay.link(&code, Said::Hello).await?)?;
         Ok(LinkRequest {
             name: hello.name,
             device: protocol::identity::device_id(&hello.key),
@@ -194,7 +195,7 @@ impl Session {
     /// As [`Session::link_request`]; [`Error::TooManyDevices`]; [`Error::DevicesChanging`] while this device hands over its role.
     pub async fn confirm_link(&self, code: &str) -> Result<LinkRequest, Error> {
         let code = LinkCode::parse(code)?;
-        let hello: Hello = code.open_hello(&self.relay.link(&code, "hello").await?)?;
+        let hello: Hello = code.open_hello(&self.relay.link(&code, Said::Hello).await?)?;
         // For how long it is answered, the relay's clock says.
         self.relay.server().await?;
         let now = self.relay.clock.now();
@@ -260,7 +261,7 @@ impl Session {
             let code = LinkCode::parse(&code)?;
             let answer = code.seal(&Answer { identity })?;
             // It is said again with every sync: whatever hinders it holds up nothing else.
-            if let Err(error) = self.relay.put_link(&code, "answer", answer).await {
+            if let Err(error) = self.relay.put_link(&code, Said::Answer, answer).await {
                 tracing::info!(code = error.code(), "a device that is being added was not answered");
             }
         }

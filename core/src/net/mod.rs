@@ -59,6 +59,25 @@ impl Default for Patience {
     }
 }
 
+/// What is said in the channel of a code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Said {
+    /// By the main device, which has read the code.
+    Answer,
+    /// By the device that shows it.
+    Hello,
+}
+
+impl Said {
+    fn path(self, code: &LinkCode) -> String {
+        let what = match self {
+            Self::Answer => "answer",
+            Self::Hello => "hello",
+        };
+        format!("{}/{}/{what}", path::LINKS, code.channel())
+    }
+}
+
 /// A relay, and this device's token there.
 pub(crate) struct Relay {
     patience: Patience,
@@ -126,16 +145,15 @@ impl Relay {
     }
 
     /// Says something in the channel of a code.
-    pub(crate) async fn put_link(&self, code: &LinkCode, what: &str, sealed: Vec<u8>) -> Result<(), Error> {
-        let path = format!("{}/{}/{what}", path::LINKS, code.channel());
-        send(binary_body(self.request(Method::PUT, &path), sealed)).await?;
+    pub(crate) async fn put_link(&self, code: &LinkCode, said: Said, sealed: Vec<u8>) -> Result<(), Error> {
+        send(binary_body(self.request(Method::PUT, &said.path(code)), sealed)).await?;
         Ok(())
     }
 
     /// What was said in the channel of a code.
-    pub(crate) async fn link(&self, code: &LinkCode, what: &str) -> Result<Vec<u8>, Error> {
-        let path = format!("{}/{}/{what}", path::LINKS, code.channel());
-        bytes(send(self.request(Method::GET, &path)).await?, limits::LINK_BYTES).await
+    pub(crate) async fn link(&self, code: &LinkCode, said: Said) -> Result<Vec<u8>, Error> {
+        let answer = send(self.request(Method::GET, &said.path(code))).await?;
+        bytes(answer, limits::LINK_BYTES).await
     }
 
     pub(crate) async fn archives(&self, account: &Account) -> Result<Archives, Error> {
