@@ -17,8 +17,7 @@ use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
-use crate::sync::OutboxKind;
-use crate::sync::states;
+use crate::sync::{OutboxKind, outbox, states};
 
 /// A device whose history is being written.
 struct Writing {
@@ -292,15 +291,7 @@ fn tell(tx: &Transaction<'_>, writing: &Writing) -> Result<(), Error> {
         key: writing.key.clone(),
         parts: writing.next_part,
     };
-    tx.execute(
-        "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
-        params![
-            OutboxKind::History,
-            Column(&MessageId::make()?),
-            Column(&own),
-            cbor::encode(&history)
-        ],
-    )?;
+    outbox::queue(tx, OutboxKind::History, &own, &cbor::encode(&history))?;
     set_step(tx, writing.device, LinkStep::Told)
 }
 

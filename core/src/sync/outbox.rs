@@ -42,6 +42,15 @@ pub(super) fn due(connection: &Connection) -> Result<Vec<i64>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Queues what this device has to say to `to` by itself: an envelope with this content.
+pub(crate) fn queue(tx: &Transaction<'_>, kind: OutboxKind, to: &Address, content: &[u8]) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
+        params![kind, Column(&MessageId::make()?), Column(to), content],
+    )?;
+    Ok(())
+}
+
 /// Whether this message waits here to be sent.
 pub(crate) fn is_leaving(connection: &Connection, sender: &Address, id: MessageId) -> Result<bool, Error> {
     let is_leaving = connection

@@ -3,10 +3,10 @@
 use protocol::cbor;
 use protocol::envelope::Message;
 use protocol::receipt::{Reading, Receipt, Receipts};
-use protocol::{Address, MessageId, limits};
+use protocol::{Address, limits};
 use rusqlite::{Transaction, params};
 
-use super::OutboxKind;
+use super::{OutboxKind, outbox};
 use crate::error::Error;
 use crate::mail::delivery::{self, DeliveryState};
 use crate::store::column::Column;
@@ -32,15 +32,7 @@ pub(super) fn queue(tx: &Transaction<'_>) -> Result<(), Error> {
             )?;
         }
         let content = cbor::encode(&Receipts { receipts });
-        tx.execute(
-            "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
-            params![
-                OutboxKind::Receipts,
-                Column(&MessageId::make()?),
-                Column(&sender),
-                content
-            ],
-        )?;
+        outbox::queue(tx, OutboxKind::Receipts, &sender, &content)?;
     }
     Ok(())
 }

@@ -77,15 +77,8 @@ fn ask(tx: &Transaction<'_>, account: &Account, at: Timestamp) -> Result<(), Err
         states::record_history_wanted(tx, account, at)?;
     }
     for (sender, ids) in wanted {
-        tx.execute(
-            "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
-            params![
-                OutboxKind::RewrapRequest,
-                Column(&MessageId::make()?),
-                Column(&sender),
-                cbor::encode(&RewrapRequest { ids })
-            ],
-        )?;
+        let request = cbor::encode(&RewrapRequest { ids });
+        outbox::queue(tx, OutboxKind::RewrapRequest, &sender, &request)?;
     }
     Ok(())
 }

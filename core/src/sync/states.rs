@@ -6,7 +6,7 @@ use protocol::state::{Change, State, States};
 use protocol::{Address, DeviceId, DeviceName, MessageId, Timestamp, cbor, limits};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::OutboxKind;
+use super::{OutboxKind, outbox};
 use crate::account::{Account, name};
 use crate::archive;
 use crate::clock;
@@ -162,15 +162,7 @@ pub(super) fn queue(tx: &Transaction<'_>) -> Result<(), Error> {
         if states.is_empty() {
             return Ok(());
         }
-        tx.execute(
-            "INSERT INTO outbox (kind, idempotency_key, recipients, content) VALUES (?1, ?2, ?3, ?4)",
-            params![
-                OutboxKind::State,
-                Column(&MessageId::make()?),
-                Column(&own),
-                cbor::encode(&States { states })
-            ],
-        )?;
+        outbox::queue(tx, OutboxKind::State, &own, &cbor::encode(&States { states }))?;
     }
 }
 
