@@ -73,6 +73,12 @@ impl Account {
     }
 }
 
+/// The address of this phone's account.
+pub(crate) fn own_address(connection: &Connection) -> Result<Address, Error> {
+    let Column(own) = connection.query_row("SELECT address FROM account", [], |row| row.get(0))?;
+    Ok(own)
+}
+
 /// What the relay has of an account, verified.
 struct Listed {
     account: VerifiedAccount,

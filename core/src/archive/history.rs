@@ -10,8 +10,8 @@ use protocol::{Address, ArchiveId, DeviceId, MessageId, Timestamp, cbor};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::write::{self, Whose};
-use crate::account::Account;
 use crate::account::link::LinkStep;
+use crate::account::{self, Account};
 use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
@@ -284,7 +284,7 @@ fn due(tx: &Transaction<'_>, device: DeviceId) -> Result<Vec<(Address, Option<Me
 
 /// Queues the envelope that says where the history is.
 fn tell(tx: &Transaction<'_>, writing: &Writing) -> Result<(), Error> {
-    let Column(own): Column<Address> = tx.query_row("SELECT address FROM account", [], |row| row.get(0))?;
+    let own = account::own_address(tx)?;
     let history = History {
         device: writing.device,
         archive: writing.archive,

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::delivery::{self, DeliveryState};
 use super::list::{self, Direction, NewMessage};
+use crate::account;
 use crate::error::Error;
 use crate::mime::{self, Letter};
 use crate::store::column::Column;
@@ -16,9 +17,7 @@ use crate::sync::states;
 /// Stores a verified mail. One from this account itself was sent by another of its devices.
 pub(crate) fn store(tx: &Transaction<'_>, message: &Message, deposited_at: Timestamp) -> Result<i64, Error> {
     let from = &message.header.from;
-    let Column(own): Column<Address> =
-        tx.query_row("SELECT address FROM account WHERE id = 1", [], |row| row.get(0))?;
-    let is_own = own == *from;
+    let is_own = account::own_address(tx)? == *from;
     if is_own && let Some(number) = sent_already(tx, message)? {
         return Ok(number);
     }

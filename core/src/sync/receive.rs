@@ -15,9 +15,8 @@ use super::SyncReport;
 use super::removed::Signers;
 use super::unopened::{self, Reason};
 use super::{receipts, rewrap, states};
-use crate::account::Account;
 use crate::account::correspondent::{self, Known};
-use crate::account::prekeys;
+use crate::account::{self, Account, prekeys};
 use crate::clock;
 use crate::error::{Error, KeysError, NetworkError};
 use crate::mail::delivery::{self, DeliveryState};
@@ -97,7 +96,7 @@ impl Arrival<'_> {
                     }
                     Kind::Rewrap => rewrap::answer(tx, message)?,
                     // Only the account's own devices are listened to in its own matters.
-                    Kind::State | Kind::History if !is_own(tx, &message.header.from)? => {}
+                    Kind::State | Kind::History if account::own_address(tx)? != message.header.from => {}
                     Kind::State => states::apply(tx, message)?,
                     Kind::History => crate::archive::take_note(tx, message)?,
                     Kind::Receipts => {
@@ -378,11 +377,6 @@ pub(super) fn signer<'a>(
 ) -> Option<&'a VerifiedAccount> {
     let mut line = std::iter::once(account).chain(former);
     line.find(|account| account.device(&device).is_some())
-}
-
-fn is_own(tx: &Transaction<'_>, sender: &Address) -> Result<bool, Error> {
-    let Column(own): Column<Address> = tx.query_row("SELECT address FROM account", [], |row| row.get(0))?;
-    Ok(own == *sender)
 }
 
 /// Whether it arrived before; of a request, whether it was answered.

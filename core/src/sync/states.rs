@@ -7,7 +7,7 @@ use protocol::{Address, DeviceId, DeviceName, MessageId, Timestamp, cbor, limits
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{OutboxKind, outbox};
-use crate::account::{Account, name};
+use crate::account::{self, Account, name};
 use crate::archive;
 use crate::clock;
 use crate::error::Error;
@@ -65,7 +65,7 @@ pub(crate) fn record_name(
     name: &DeviceName,
     at: Timestamp,
 ) -> Result<(), Error> {
-    let Column(own): Column<Address> = tx.query_row("SELECT address FROM account", [], |row| row.get(0))?;
+    let own = account::own_address(tx)?;
     name::store(tx, &named, name)?;
     note(
         tx,
