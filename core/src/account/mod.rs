@@ -11,7 +11,7 @@ pub(crate) mod name;
 pub(crate) mod prekeys;
 pub(crate) mod put_back;
 mod recovery;
-mod standing;
+mod shut_out;
 mod suspension;
 
 use protocol::api::AccountKeys;

@@ -1,5 +1,5 @@
 //! Suspension: another device of the account is shut out at once, and let in again by the main one.
-//! What becomes of a device that is suspended itself is in [`super::standing`].
+//! What becomes of a device that is suspended itself is in [`super::shut_out`].
 
 use protocol::api::Suspension;
 use protocol::{Code, DeviceId, Timestamp};
