@@ -5,9 +5,9 @@ use bip39::{Language, Mnemonic};
 use protocol::api::Enrolment;
 use protocol::archive::ArchiveKey;
 use protocol::cbor;
-use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, VerifiedAccount};
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed};
 use protocol::sign::{Seed, SigningKey};
-use protocol::{Address, Code, Digest, Timestamp, limits};
+use protocol::{Address, Digest, Timestamp, limits};
 use rusqlite::{Connection, Transaction, params};
 use zeroize::Zeroizing;
 
@@ -177,24 +177,15 @@ impl Session {
     /// With a code by which the operator activates the address anew, mail that was sealed for them is this phone's. That they
     /// were the same person's is the operator's word, as the code is.
     async fn present(&self, address: &Address) -> Result<Vec<Digest>, Error> {
-        let answer = match self.relay.identity(address).await {
-            Err(Error::Relay(Code::NotFound)) => return Ok(Vec::new()),
-            answer => answer?,
+        let listed = match self.listed(address).await {
+            // Nobody follows what does not verify.
+            Err(Error::Format(_)) => None,
+            listed => listed?.filter(|listed| listed.account.address() == address),
         };
-        let verified = answer.accounts.first().and_then(|present| {
-            let account = VerifiedAccount::verify(&present.identity, &present.list).ok()?;
-            let mut line = account.line(&present.predecessors);
-            line.insert(0, account);
-            Some(line)
-        });
-        let line = verified.unwrap_or_default();
-        let own = line.iter().rev().filter(|account| account.address() == address);
-        let ended = answer.accounts.first().map_or(&[][..], |present| &present.ended);
-        Ok(ended
-            .iter()
-            .copied()
-            .chain(own.map(VerifiedAccount::fingerprint))
-            .collect())
+        Ok(listed.map_or_else(Vec::new, |listed| {
+            let own = listed.fingerprints();
+            listed.keys.ended.into_iter().chain(own).collect()
+        }))
     }
 
     /// The recovery phrase, as long as it was not shown.

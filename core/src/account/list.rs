@@ -104,11 +104,8 @@ impl Session {
         Ok(Compared::Alike)
     }
 
-    /// Gives the relay this account's list again, if the one it has is older.
+    /// Gives the relay, which has an older one, this account's list again.
     pub(crate) async fn show_list(&self, account: &Account) -> Result<(), Error> {
-        if self.compare_lists(account).await? != Compared::RelayBehind {
-            return Ok(());
-        }
         let list: Vec<u8> = self.read(|connection| {
             Ok(connection.query_row("SELECT list FROM account WHERE id = 1", [], |row| row.get(0))?)
         })?;

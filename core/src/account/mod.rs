@@ -85,6 +85,15 @@ struct Listed {
     keys: AccountKeys,
 }
 
+impl Listed {
+    /// The fingerprints of its identity and of those that it follows, the oldest first.
+    fn fingerprints(&self) -> Vec<Digest> {
+        let before = self.account.line(&self.keys.predecessors);
+        let line = before.iter().rev().chain([&self.account]);
+        line.map(VerifiedAccount::fingerprint).collect()
+    }
+}
+
 impl Session {
     /// What the relay has of the account of `address`, if it has one.
     async fn listed(&self, address: &Address) -> Result<Option<Listed>, Error> {

@@ -29,8 +29,8 @@ impl Session {
         let _alone = self.syncing.lock().await;
         self.read(|connection| put_back::check_free(connection, address))?;
         let server = self.relay.server().await?.name;
-        let listed = self.listed(address).await?;
-        let Listed { account, keys: present } = listed.ok_or(Error::Relay(Code::NotFound))?;
+        let listed = self.listed(address).await?.ok_or(Error::Relay(Code::NotFound))?;
+        let account = &listed.account;
         let recovery_key = phrase.recovery_key()?;
         if account.address() != address {
             return Err(KeysError::Unverified.into());
@@ -38,13 +38,6 @@ impl Session {
         if *account.recovery() != recovery_key.verifying_key() {
             return Err(Error::PhraseOfAnother);
         }
-        let before = account.line(&present.predecessors);
-        let former: Vec<Digest> = before
-            .iter()
-            .rev()
-            .chain([&account])
-            .map(VerifiedAccount::fingerprint)
-            .collect();
         let now = self.relay.clock.now();
         let request = self.write(|tx| {
             put_back::leave(tx)?;
@@ -59,8 +52,8 @@ impl Session {
                 }
                 _ => {
                     enrol::prepare(tx, address, &server, now, phrase, Some(account.fingerprint()))?;
-                    succeed(tx, &account, &recovery_key, now)?;
-                    remember(tx, &former, phrase)?;
+                    succeed(tx, account, &recovery_key, now)?;
+                    remember(tx, &listed.fingerprints(), phrase)?;
                 }
             }
             enrol::request(tx, "")
@@ -75,13 +68,9 @@ impl Session {
     /// Takes the account over once more, as this phone did before the copy was made to which the relay was put back; whether
     /// there was that to do.
     pub(crate) async fn enrol_again(&self, account: &Account) -> Result<bool, Error> {
-        let Ok(answer) = self.relay.identity(&account.address).await else {
+        let Ok(Some(Listed { account: present, .. })) = self.listed(&account.address).await else {
             return Ok(false);
         };
-        let Some(present) = answer.accounts.first() else {
-            return Ok(false);
-        };
-        let present = VerifiedAccount::verify(&present.identity, &present.list)?;
         // An enrolment has the first list of its identity.
         let is_first = account.verified.list_version() == 1;
         if !is_first || !self.read(|connection| follows_it(connection, &present.fingerprint()))? {

@@ -63,7 +63,7 @@ impl Session {
             || self.is_last_deposit_lost(account, &standing).await?;
         if is_behind {
             tracing::warn!("the relay was put back to an earlier copy");
-            self.bring_relay_up(account, &standing).await?;
+            self.bring_relay_up(account, &standing, compared).await?;
             report.relay_put_back = true;
         } else if self.read(|connection| is_unknown(connection, standing.deposited))? {
             tracing::warn!("this phone was put back to an earlier copy, and lacks what it sent since");
@@ -98,8 +98,10 @@ impl Session {
 
     /// Takes all that the relay holds, and gives it what it may have lost: the device list, who is suspended, a batch of prekeys of
     /// which none was handed out, and every envelope that nobody is known to have retrieved. Each can be given twice.
-    async fn bring_relay_up(&self, account: &Account, standing: &Standing) -> Result<(), Error> {
-        self.show_list(account).await?;
+    async fn bring_relay_up(&self, account: &Account, standing: &Standing, list: Compared) -> Result<(), Error> {
+        if list == Compared::RelayBehind {
+            self.show_list(account).await?;
+        }
         self.suspend_again(account).await?;
         let now = self.relay.clock.now();
         self.write(|tx| {
