@@ -115,16 +115,16 @@ impl World {
         {
             return Ok(());
         }
-        if !self.is_done(who, to, &["finish-handover"], next()).await? {
-            // A relay that was put back may not know the other one before the main one has told it.
-            self.is_done(who, &main, &["exchange"], Trouble::None).await?;
-        } else {
+        if self.is_done(who, to, &["finish-handover"], next()).await? {
             to.clone_into(&mut self.people[who].main);
             if self.is_done(who, &main, &["exchange"], next()).await? {
                 self.happens("hand-over");
                 self.copy.take_if(|copy| copy.who == who);
                 self.people[who].is_handing_over = false;
             }
+        } else {
+            // A relay that was put back may not know the other one before the main one has told it.
+            self.is_done(who, &main, &["exchange"], Trouble::None).await?;
         }
         Ok(())
     }
