@@ -14,7 +14,7 @@ use crate::cbor::{self, Format, FormatError, refused};
 use crate::chunked::{self, ContentKey};
 use crate::envelope::EnvelopeError;
 use crate::identity::{DeviceList, Identity, Signed};
-use crate::ids::{ArchiveId, MessageId};
+use crate::ids::{ArchiveId, Digest, MessageId};
 use crate::limits;
 use crate::padding;
 use crate::sign::Signature;
@@ -70,6 +70,9 @@ pub enum Record {
     /// A message came that no key opened: its sender can wrap it again.
     #[n(3)]
     Unopened(#[n(0)] UnopenedMessage),
+    /// Fingerprints of the identities that the account had before, the oldest first: what was sealed for them is its own.
+    #[n(4)]
+    Former(#[n(0)] Vec<Digest>),
 }
 
 impl Record {
@@ -241,7 +244,7 @@ impl Part {
     fn check(&self) -> Result<(), FormatError> {
         self.records.iter().try_for_each(|record| match record {
             Record::Message(message) => message.check(),
-            Record::Correspondent(_) | Record::Deleted(_) | Record::Unopened(_) => Ok(()),
+            Record::Correspondent(_) | Record::Deleted(_) | Record::Former(_) | Record::Unopened(_) => Ok(()),
         })
     }
 }

@@ -232,6 +232,19 @@ pub(super) fn remember_former(tx: &Transaction<'_>, former: &[Digest]) -> Result
     Ok(())
 }
 
+/// Keeps what else the account's identities were before those that are kept, the oldest first.
+pub(crate) fn remember_earlier(tx: &Transaction<'_>, account: &Account, earlier: &[Digest]) -> Result<(), Error> {
+    for fingerprint in earlier.iter().rev() {
+        tx.execute(
+            "INSERT INTO former_identity (place, fingerprint)
+             SELECT (SELECT coalesce(min(place), 0) - 1 FROM former_identity), ?1
+             WHERE ?1 <> ?2 AND NOT EXISTS (SELECT 1 FROM former_identity WHERE fingerprint = ?1)",
+            params![Column(fingerprint), Column(&account.verified.fingerprint())],
+        )?;
+    }
+    Ok(())
+}
+
 fn pending_phrase(connection: &Connection) -> Result<Option<RecoveryPhrase>, Error> {
     Ok(setting(connection, PENDING_PHRASE)?.map(|words| RecoveryPhrase(Zeroizing::new(words))))
 }

@@ -254,11 +254,17 @@ fn seal_next(tx: &Transaction<'_>) -> Result<bool, Error> {
         .optional()?;
     let Some(writing) = writing else { return Ok(false) };
     let due = due(tx, writing.device)?;
-    if due.is_empty() {
+    let former = if writing.next_part == 0 {
+        write::former(tx)?
+    } else {
+        None
+    };
+    if due.is_empty() && former.is_none() {
         tell(tx, &writing)?;
         return Ok(true);
     }
-    let (records, taken) = write::gather(tx, &due)?;
+    let (mut records, taken) = write::gather(tx, &due)?;
+    records.splice(0..0, former);
     for (address, id) in due.iter().take(taken) {
         tx.execute(
             "DELETE FROM history_due WHERE device = ?1 AND address = ?2 AND id = ?3",

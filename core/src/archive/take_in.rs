@@ -10,7 +10,7 @@ use rusqlite::types::{FromSql as _, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::history;
-use crate::account::{Account, correspondent};
+use crate::account::{Account, correspondent, enrol};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::mail::delivery::{self, DeliveryState};
@@ -221,6 +221,10 @@ fn take_in(tx: &Transaction<'_>, account: &Account, record: &Record, from: From)
         Record::Message(message) => take_in_message(tx, account, message, from),
         Record::Deleted(deleted) => delete(tx, account, deleted),
         Record::Unopened(kept) => unopened::ask_for(tx, kept),
+        Record::Former(former) => {
+            enrol::remember_earlier(tx, account, former)?;
+            unopened::try_for_former(tx)
+        }
         Record::Correspondent(kept) => {
             // What this phone learnt itself is newer.
             if let Ok(known) = VerifiedAccount::verify(&kept.identity, &kept.list)

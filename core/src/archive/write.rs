@@ -159,7 +159,10 @@ fn seal_next(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, Error> {
     if due.is_empty() && backup.next_part > 0 {
         return Ok(false);
     }
-    let (records, taken) = gather(tx, &due)?;
+    let (mut records, taken) = gather(tx, &due)?;
+    if backup.next_part == 0 {
+        records.splice(0..0, former(tx)?);
+    }
     for (address, id) in due.iter().take(taken) {
         tx.execute(
             "DELETE FROM backup_due WHERE address = ?1 AND id = ?2",
@@ -192,6 +195,15 @@ pub(super) fn gather(
         }
     }
     Ok((records, taken))
+}
+
+/// The identities that this account had before, if it had any: the first part of each archive says so.
+pub(super) fn former(tx: &Transaction<'_>) -> Result<Option<Record>, Error> {
+    let mut select = tx.prepare_cached("SELECT fingerprint FROM former_identity ORDER BY place")?;
+    let former: Vec<_> = select
+        .query_map([], |row| row.get(0).map(|Column(fingerprint)| fingerprint))?
+        .collect::<Result<_, _>>()?;
+    Ok((!former.is_empty()).then_some(Record::Former(former)))
 }
 
 /// Seals a part and keeps it until the relay has it.

@@ -125,6 +125,8 @@ impl Session {
         };
         // Before anything comes in: what the backup holds arrived already. A backup in trouble holds up no mail.
         let restored = self.take_in_backup(account, report).await;
+        // It may have said who the account was before.
+        let account = &self.read(Account::load)?;
         self.pull(account, report).await?;
         self.reopen(account, report).await?;
         self.write_histories(account).await?;

@@ -183,7 +183,7 @@ impl Session {
 fn to_try(connection: &Connection, now: Timestamp) -> Result<Vec<(i64, Entry)>, Error> {
     let mut select = connection.prepare_cached(
         "SELECT rowid, entry, payload FROM unopened
-         WHERE (reason IN (?1, ?2, ?3, ?4) OR reason = ?5 AND (tried_at = 0 OR tried_at > ?8)) AND received_at > ?6
+         WHERE (reason IN (?1, ?2, ?3, ?4) OR reason IN (?5, ?9) AND (tried_at = 0 OR tried_at > ?8)) AND received_at > ?6
          OR reason = ?2 AND NOT EXISTS (SELECT 1 FROM correspondent WHERE address = unopened.sender AND changed <> x'')
          ORDER BY tried_at, rowid LIMIT ?7",
     )?;
@@ -195,7 +195,8 @@ fn to_try(connection: &Connection, now: Timestamp) -> Result<Vec<(i64, Entry)>, 
         Reason::WrongSignature,
         Column(&now.plus_days(-REOPEN_DAYS)),
         REOPEN_AT_ONCE,
-        Column(&now)
+        Column(&now),
+        Reason::OtherRecipient
     ];
     let rows = select.query_map(again, |row| {
         let (body, payload): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
@@ -235,6 +236,15 @@ pub(crate) fn try_again(tx: &Transaction<'_>, sender: &Address) -> Result<(), Er
     tx.execute(
         "UPDATE unopened SET tried_at = 0 WHERE sender = ?1 AND reason = ?2",
         params![Column(sender), Reason::WrongSignature],
+    )?;
+    Ok(())
+}
+
+/// What was sealed for somebody else is tried once more: it is known now who this account was before.
+pub(crate) fn try_for_former(tx: &Transaction<'_>) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE unopened SET tried_at = 0 WHERE reason = ?1",
+        [Reason::OtherRecipient],
     )?;
     Ok(())
 }
@@ -318,7 +328,7 @@ pub(super) fn keep(
     tracing::warn!(reason = reason.code(), "an envelope is kept unopened");
     tx.execute(
         "INSERT INTO unopened (sender, id, entry, payload, reason, received_at, tried_at, digest)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, iif(?5 = ?7, ?6, 0), ?8
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, iif(?5 IN (?7, ?9), ?6, 0), ?8
          WHERE NOT EXISTS (SELECT 1 FROM unopened WHERE digest = ?8 AND reason = ?5)",
         params![
             from.map_or("", |(sender, _)| sender.as_str()),
@@ -329,6 +339,7 @@ pub(super) fn keep(
             Column(&clock::now()),
             Reason::WrongSignature,
             Column(&entry.digest),
+            Reason::OtherRecipient,
         ],
     )?;
     Ok(())

@@ -9,7 +9,7 @@ use protocol::chunked::{self, ContentKey};
 use protocol::envelope::{EnvelopeError, Header};
 use protocol::sign::Purpose;
 use protocol::statement::Statement;
-use protocol::{ArchiveId, MessageId, Timestamp, limits, padding};
+use protocol::{ArchiveId, Digest, MessageId, Timestamp, limits, padding};
 use serde_json::{Value, json};
 
 use crate::people::{NOW, Person, signing_key};
@@ -31,6 +31,11 @@ fn archives_are_those_of_the_page() {
             correspondent(Some(NOW)),
             correspondent(None),
             unopened(),
+            Record::Former(
+                [0x0d, 0x0e]
+                    .map(|byte| Digest::from_bytes([byte; Digest::LEN]))
+                    .to_vec(),
+            ),
         ],
     };
     let small = Part {
@@ -40,7 +45,7 @@ fn archives_are_those_of_the_page() {
     // The record's number stands behind version, map, key, list and its own array.
     let mut unknown = encoded.clone();
     assert_eq!(unknown[4..6], [0x82, 0x01]);
-    unknown[5] = 4;
+    unknown[5] = 5;
     let mut refusals = common_refusals("archive part", &encoded);
     refusals.push(refused(
         "a record that is not known",

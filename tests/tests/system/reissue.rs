@@ -2,13 +2,13 @@
 
 use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
-use pli_core::{Error, Folder, Session, UnopenedReason};
+use pli_core::{Error, Folder, RecoveryPhrase, Session, UnopenedReason};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 use pli_tests::stranger::Stranger;
 use protocol::api::{KeysAnswer, path};
 use protocol::{Code, Timestamp, cbor};
 
-use crate::devices::linked;
+use crate::devices::{linked, listing};
 use crate::rollback::settle;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -270,4 +270,50 @@ async fn what_comes_long_after_another_identity_was_accepted_is_not_read_any_mor
     nurse.sync().await.unwrap();
     assert_eq!(inbox(&nurse), ["Avant"]);
     assert_eq!(nurse.unopened().unwrap()[0].reason, UnopenedReason::WrongSignature);
+}
+
+/// A mail for the GP of before, whom the nurse has not accepted since; and the GP's new phone.
+async fn waiting_for_a_yes(place: &Place, nurse: &Session) -> (Session, RecoveryPhrase) {
+    let gp = place.enrol(GP).await;
+    nurse.send(&draft(&[GP], "En route")).unwrap();
+    nurse.sync().await.unwrap();
+    drop(gp);
+    place.lose(GP);
+    let gp = place.phone(GP);
+    let phrase = gp.enrol(&address(GP), &place.reissue(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    gp.start_backup(&phrase).unwrap();
+    for phone in [&gp, nurse, &gp] {
+        phone.sync().await.unwrap();
+    }
+    (gp, phrase)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_for_the_identity_before_it_opens_on_a_device_that_was_linked_since() {
+    let place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    let (gp, _) = waiting_for_a_yes(&place, &nurse).await;
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&gp, &tablet]).await;
+    accept(&nurse).await;
+    settle(&[&nurse, &gp, &tablet]).await;
+    assert_eq!(inbox(&gp), ["En route"]);
+    assert_eq!(listing(&tablet), listing(&gp));
+    assert!(tablet.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_for_the_identity_before_it_opens_on_a_phone_that_was_recovered_since() {
+    let place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    let (gp, phrase) = waiting_for_a_yes(&place, &nurse).await;
+    drop(gp);
+    let gp = place.phone_in("new");
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    gp.sync().await.unwrap();
+    accept(&nurse).await;
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["En route"]);
+    assert!(gp.unopened().unwrap().is_empty());
 }
