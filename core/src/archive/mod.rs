@@ -1,6 +1,7 @@
-//! Archives: the backup under the recovery phrase ([`write`]), the history for a new device ([`history`]), and either on its way in
-//! ([`take_in`]). Each is a row of sealed parts at the relay.
+//! Archives: the backup under the recovery phrase ([`write`]), the history for a new device ([`history`], [`awaited`]), and either on
+//! its way in ([`take_in`]). Each is a row of sealed parts at the relay.
 
+mod awaited;
 mod history;
 mod take_in;
 mod write;
@@ -9,8 +10,10 @@ use protocol::archive::ArchiveKey;
 use protocol::{ArchiveId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-pub use history::{HistoryProgress, LinkProgress};
-pub(crate) use history::{OVERDUE, asked_for, await_history, drop_histories, note_may_be_lost, take_note, write_again};
+pub use awaited::HistoryProgress;
+pub(crate) use awaited::{OVERDUE, await_history, note_may_be_lost, take_note};
+pub use history::LinkProgress;
+pub(crate) use history::{asked_for, drop_histories, write_again};
 
 use crate::account::Account;
 use crate::account::enrol::RecoveryPhrase;
@@ -124,7 +127,7 @@ pub(crate) fn ask_for_own(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Er
     )?;
     // It goes on in an archive of its own: its parts at the relay are others than this phone's.
     write::begin_backup_anew(tx, now)?;
-    history::await_history_of_others(tx)
+    awaited::await_history_of_others(tx)
 }
 
 /// Whatever is kept at the relay is written anew: it may have lost parts of it, and what waited there for other devices alone.

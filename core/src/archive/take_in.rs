@@ -9,7 +9,7 @@ use protocol::{ArchiveId, Code, Timestamp};
 use rusqlite::types::{FromSql as _, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::history;
+use super::awaited;
 use crate::account::{Account, correspondent, enrol};
 use crate::crash::crash_point;
 use crate::error::Error;
@@ -139,7 +139,7 @@ impl Session {
                     tracing::warn!("the history is not whole and is asked for again");
                     return self.write(|tx| {
                         tx.execute("DELETE FROM restoration", [])?;
-                        history::await_history(tx, history::OVERDUE)
+                        awaited::await_history(tx, awaited::OVERDUE)
                     });
                 }
                 sealed => sealed?,
