@@ -20,10 +20,10 @@ pub mod store;
 mod sync;
 mod text;
 
-pub use account::enrol::RecoveryPhrase;
 pub use account::identity::{CorrespondentView, IdentityView};
 pub use account::link::LinkRequest;
 pub use account::list::DeviceView;
+pub use account::phrase::RecoveryPhrase;
 pub use archive::{BackupView, HistoryProgress, LinkProgress};
 pub use error::{DraftError, Error, KeysError, NetworkError, ServerError};
 pub use mail::compose::{Draft, SendWarning};

@@ -1,94 +1,20 @@
 //! Enrolment: the identity, the first device and its first prekeys are made here and published with an activation code.
 //! All of it is stored before the first attempt, so that a lost reply is asked for again with the same keys.
 
-use bip39::{Language, Mnemonic};
 use protocol::api::Enrolment;
-use protocol::archive::ArchiveKey;
 use protocol::cbor;
 use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed};
-use protocol::sign::{Seed, SigningKey};
+use protocol::sign::SigningKey;
 use protocol::{Address, Digest, Timestamp, limits};
-use rusqlite::{Connection, Transaction, params};
-use zeroize::Zeroizing;
+use rusqlite::{Transaction, params};
 
+use super::phrase::{self, RecoveryPhrase};
 use super::{Account, Row, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::Error;
-use crate::session::{Session, set_setting, setting};
+use crate::session::Session;
 use crate::store::StoreError;
 use crate::store::column::Column;
-use crate::store::search::fold;
-
-/// Words of a phrase.
-const WORDS: usize = 12;
-
-/// Twelve words from which the recovery key is made: 128 random bits. Whoever has them can take the account over.
-pub struct RecoveryPhrase(Zeroizing<String>);
-
-impl RecoveryPhrase {
-    /// The words, to be written on paper.
-    #[must_use]
-    pub fn words(&self) -> &str {
-        &self.0
-    }
-
-    /// The phrase that a person typed, in either language, with or without its accents.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::PhraseInvalid`] for a word that is not on the list, or a mistake that the checksum shows.
-    pub fn parse(words: &str) -> Result<Self, Error> {
-        let typed: Vec<_> = words
-            .split_whitespace()
-            .map(|word| Zeroizing::new(fold(word)))
-            .collect();
-        for language in [Language::French, Language::English] {
-            let list = language.word_list();
-            let listed = typed
-                .iter()
-                .map(|word| list.iter().copied().find(|listed| fold(listed) == word.as_str()));
-            let Some(listed) = listed.collect::<Option<Vec<_>>>() else {
-                continue;
-            };
-            let words = Zeroizing::new(listed.join(" "));
-            if listed.len() == WORDS && Mnemonic::parse_in_normalized(language, &words).is_ok() {
-                return Ok(Self(words));
-            }
-        }
-        Err(Error::PhraseInvalid)
-    }
-
-    pub(super) fn make() -> Result<Self, Error> {
-        let mut entropy = Zeroizing::new([0; 16]);
-        getrandom::fill(entropy.as_mut_slice())?;
-        let words = Mnemonic::from_entropy_in(Language::French, entropy.as_slice()).map_err(|_| Error::Random)?;
-        Ok(Self(Zeroizing::new(words.to_string())))
-    }
-
-    pub(crate) fn recovery_key(&self) -> Result<SigningKey, Error> {
-        Ok(SigningKey::derive(&Seed::from_bytes(&*self.seed()?)))
-    }
-
-    /// What the account's backups are sealed with.
-    pub(crate) fn backup_key(&self) -> Result<ArchiveKey, Error> {
-        Ok(ArchiveKey::of_phrase(&*self.seed()?))
-    }
-
-    /// BIP 39's seed, without a passphrase.
-    fn seed(&self) -> Result<Zeroizing<[u8; 64]>, Error> {
-        let words = Mnemonic::parse_normalized(&self.0).map_err(|_| StoreError::Corrupt)?;
-        Ok(Zeroizing::new(words.to_seed_normalized("")))
-    }
-}
-
-impl std::fmt::Debug for RecoveryPhrase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RecoveryPhrase")
-    }
-}
-
-/// The phrase, from the making of the keys until a person has seen it.
-const PENDING_PHRASE: &str = "pending-phrase";
 
 impl Session {
     /// Enrols `address` on this phone with the code that the operator gave. An attempt that failed on the way is gone on with.
@@ -103,7 +29,7 @@ impl Session {
         match self.read(Account::load) {
             Err(Error::NotEnrolled) => {}
             Ok(account) if account.address == *address => {
-                if let Some(phrase) = self.read(pending_phrase)? {
+                if let Some(phrase) = self.read(phrase::pending)? {
                     return Ok(phrase);
                 }
                 self.read(|connection| put_back::check_free(connection, address))?;
@@ -124,7 +50,7 @@ impl Session {
             let pending = pending.filter(|account| account.address == *address && !is_recovery);
             let phrase = if let Some(account) = pending {
                 resume(tx, &account, &server, now)?;
-                pending_phrase(tx)?.ok_or(StoreError::Corrupt)?
+                phrase::pending(tx)?.ok_or(StoreError::Corrupt)?
             } else {
                 let phrase = RecoveryPhrase::make()?;
                 prepare(tx, address, &server, now, &phrase, None)?;
@@ -187,31 +113,6 @@ impl Session {
             listed.keys.ended.into_iter().chain(own).collect()
         }))
     }
-
-    /// The recovery phrase, as long as it was not shown.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotEnrolled`], [`Error::Locked`], [`Error::Store`].
-    pub fn unshown_phrase(&self) -> Result<Option<RecoveryPhrase>, Error> {
-        self.read(|connection| {
-            Account::load(connection)?;
-            pending_phrase(connection)
-        })
-    }
-
-    /// The recovery phrase was shown: it is erased from this phone.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Locked`], [`Error::Store`].
-    pub fn phrase_shown(&self) -> Result<(), Error> {
-        self.write(|tx| {
-            tx.execute("DELETE FROM setting WHERE name = ?1", [PENDING_PHRASE])?;
-            Ok(())
-        })?;
-        self.empty_log()
-    }
 }
 
 /// The relay has confirmed the account.
@@ -243,10 +144,6 @@ pub(crate) fn remember_earlier(tx: &Transaction<'_>, account: &Account, earlier:
         )?;
     }
     Ok(())
-}
-
-fn pending_phrase(connection: &Connection) -> Result<Option<RecoveryPhrase>, Error> {
-    Ok(setting(connection, PENDING_PHRASE)?.map(|words| RecoveryPhrase(Zeroizing::new(words))))
 }
 
 /// Goes on with an attempt that may have been made at another relay, or under a clock that was wrong.
@@ -324,7 +221,7 @@ pub(super) fn prepare(
     )?;
     let row = Row::load(tx)?.ok_or(StoreError::Corrupt)?;
     prekeys::make_batch(tx, &row.account()?, 0, now)?;
-    set_setting(tx, PENDING_PHRASE, phrase.words())
+    phrase::keep(tx, phrase)
 }
 
 /// The request for what is stored, with the newest batch.

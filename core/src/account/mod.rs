@@ -8,6 +8,7 @@ pub(crate) mod identity;
 pub(crate) mod link;
 pub(crate) mod list;
 pub(crate) mod name;
+pub(crate) mod phrase;
 pub(crate) mod prekeys;
 pub(crate) mod put_back;
 mod recovery;

@@ -7,8 +7,8 @@ use protocol::sign::SigningKey;
 use protocol::{Address, Code, Digest};
 use rusqlite::{Connection, Transaction};
 
-use super::enrol::{self, RecoveryPhrase};
-use super::{Account, Listed, Row, prekeys, put_back};
+use super::phrase::RecoveryPhrase;
+use super::{Account, Listed, Row, enrol, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;

@@ -16,7 +16,7 @@ pub use history::LinkProgress;
 pub(crate) use history::{asked_for, drop_histories, write_again};
 
 use crate::account::Account;
-use crate::account::enrol::RecoveryPhrase;
+use crate::account::phrase::RecoveryPhrase;
 use crate::error::Error;
 use crate::session::Session;
 use crate::store::column::Column;
