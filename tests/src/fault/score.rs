@@ -33,6 +33,7 @@ pub(crate) struct Device {
 
 /// What is known of one person.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each of them comes and goes by itself")]
 struct Person {
     /// By their folders.
     devices: BTreeMap<String, Device>,
