@@ -14,7 +14,8 @@ const PUT_BACK: &str = "put-back";
 /// Setting: there while the relay does not know this device, nor its identity.
 const UNKNOWN: &str = "device-unknown";
 
-/// Takes note that the relay does not know this device, and has another identity of its account, or none.
+/// Takes note that the relay does not know this device, and has another identity of its account, or none; or that it lets it in
+/// no more, and the account's phrase is at hand.
 pub(crate) fn note_unknown(tx: &Transaction<'_>) -> Result<(), Error> {
     set_setting(tx, UNKNOWN, "yes")
 }
@@ -43,6 +44,15 @@ pub(super) fn check_free(connection: &Connection, address: &Address) -> Result<(
         Ok(own) if own.address == *address && is_noted(connection)? => Ok(()),
         Ok(_) => Err(Error::AlreadyEnrolled),
         Err(error) => Err(error),
+    }
+}
+
+/// Checks that this phone is a device of `address`, whatever has become of it.
+pub(super) fn check_own(connection: &Connection, address: &Address) -> Result<(), Error> {
+    if Account::load(connection)?.address == *address {
+        Ok(())
+    } else {
+        Err(Error::AlreadyEnrolled)
     }
 }
 

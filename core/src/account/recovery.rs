@@ -19,7 +19,8 @@ impl Session {
     /// Takes the account of `address` over on this phone. The earlier phone is no device of it any more, and erases itself
     /// when it hears so. The backup, if there is one, comes with the next syncs.
     ///
-    /// An attempt that failed on the way is gone on with. The phrase stays the same.
+    /// An attempt that failed on the way is gone on with. The phrase stays the same. A device of the account that was suspended is
+    /// opened by its phrase, and goes on as another one with all that it has.
     ///
     /// # Errors
     ///
@@ -27,7 +28,14 @@ impl Session {
     /// under this address, [`Error::Network`].
     pub async fn recover(&self, address: &Address, phrase: &RecoveryPhrase) -> Result<(), Error> {
         let _alone = self.syncing.lock().await;
-        self.read(|connection| put_back::check_free(connection, address))?;
+        let suspended = if self.is_suspended() {
+            let store = self.open_store()?;
+            store.read(|connection| put_back::check_own(connection, address))?;
+            Some(store)
+        } else {
+            self.read(|connection| put_back::check_free(connection, address))?;
+            None
+        };
         let server = self.relay.server().await?.name;
         let listed = self.listed(address).await?.ok_or(Error::Relay(Code::NotFound))?;
         let account = &listed.account;
@@ -37,6 +45,11 @@ impl Session {
         }
         if *account.recovery() != recovery_key.verifying_key() {
             return Err(Error::PhraseOfAnother);
+        }
+        // Whoever has the phrase can take the account over anywhere.
+        if let Some(store) = suspended {
+            store.write(put_back::note_unknown)?;
+            self.let_in(store)?;
         }
         let now = self.relay.clock.now();
         let request = self.write(|tx| {

@@ -387,8 +387,8 @@ const fn relay_texts(code: Code) -> (&'static str, &'static str) {
             "The relay does not know this device any more; nothing is erased. Ask the operator: if a copy older than your enrolment was restored, enrol here once more with the code that they give you.",
         ),
         Code::DeviceSuspended => (
-            "Cet appareil est suspendu ; rien n'est effacé. Rétablissez-le depuis l'appareil principal, puis synchronisez.",
-            "This device is suspended; nothing is erased. Let it in again on the main device, then sync.",
+            "Cet appareil est suspendu ; rien n'est effacé. Rétablissez-le depuis l'appareil principal, puis synchronisez. Si c'est lui l'appareil principal, reprenez le compte ici même avec la phrase de secours.",
+            "This device is suspended; nothing is erased. Let it in again on the main device, then sync. If it is the main one itself, restore the account right here with the recovery phrase.",
         ),
         Code::NotMain => (
             "Seul l'appareil principal peut le faire : faites-le sur celui-là.",

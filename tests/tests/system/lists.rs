@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use backend::Tuning;
 use pli_core::keystore::{self, KeyPlace};
-use pli_core::store::StoreError;
+use pli_core::store::{Store, StoreError};
 use pli_core::{Error, Folder, Session, UnopenedReason};
 use pli_tests::line::{Fault, client};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 use protocol::api::{AccountKeys, KeysAnswer, path};
 use protocol::cbor;
-use protocol::identity::VerifiedAccount;
+use protocol::identity::{Signed, VerifiedAccount};
 use protocol::removal::Removal;
+use protocol::sign::{Seed, SigningKey};
 
 use super::devices::{linked, listing, number};
 
@@ -176,26 +177,45 @@ async fn what_a_removed_device_signed_is_its_accounts_if_it_came_in_time() {
         nurse.sync().await.unwrap();
         assert_eq!(nurse.unopened().unwrap()[0].reason, UnopenedReason::WrongSignature);
         place.line.honest();
-        came_days_later(&place, 0);
+        try_again(&place);
     }
-    came_days_later(&place, 96);
+    let key = identity_key(&place);
+    place.line.edit(path::REMOVALS, move |bytes| {
+        let mut removal: Removal = cbor::decode(&bytes).unwrap();
+        let mut after = removal.after.verify(&key.verifying_key()).unwrap();
+        after.issued_at = after.issued_at.plus_days(-96);
+        removal.after = Signed::make(&after, &key);
+        cbor::encode(&removal)
+    });
     nurse.sync().await.unwrap();
     assert_eq!(nurse.unopened().unwrap()[0].reason, UnopenedReason::WrongSignature);
-    came_days_later(&place, -96);
+    place.line.honest();
+    try_again(&place);
     nurse.sync().await.unwrap();
     assert_eq!(inbox(&nurse), ["Urgent"]);
     assert!(nurse.unopened().unwrap().is_empty());
 }
 
-/// Moves what the nurse has not opened to another day, to be tried again.
-fn came_days_later(place: &Place, days: i64) {
-    let home = place.home(NURSE);
-    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
-    let moved = store.write(|tx| {
-        let sql = "UPDATE unopened SET received_at = received_at + ?1 * 86400000, tried_at = 0";
-        tx.execute(sql, [days]).map_err(StoreError::from)
+/// What the nurse has not opened is to be tried again.
+fn try_again(place: &Place) {
+    let tried = store(place, NURSE).write(|tx| {
+        let sql = "UPDATE unopened SET tried_at = 0";
+        tx.execute(sql, []).map_err(StoreError::from)
     });
-    assert_eq!(moved.unwrap(), 1);
+    assert_eq!(tried.unwrap(), 1);
+}
+
+/// The key with which the GP's main device signs lists.
+fn identity_key(place: &Place) -> SigningKey {
+    let seed = store(place, GP).read::<Vec<u8>, StoreError>(|connection| {
+        Ok(connection.query_row("SELECT identity_seed FROM account", [], |row| row.get(0))?)
+    });
+    SigningKey::derive(&Seed::from_bytes(seed.unwrap().as_slice().try_into().unwrap()))
+}
+
+fn store(place: &Place, who: &str) -> Store {
+    let home = place.home(who);
+    keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap()
 }
 
 /// The removal of a device of the cardiologist's.

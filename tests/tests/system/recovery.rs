@@ -6,6 +6,10 @@ use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_core::{Error, Folder, RecoveryPhrase, Session};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+use protocol::Code;
+
+use super::devices::linked;
+use super::rollback::settle;
 
 /// Somebody's phone with its phrase, backed up.
 async fn enrolled_with_backup(place: &Place, who: &str) -> (Session, RecoveryPhrase) {
@@ -272,4 +276,36 @@ async fn a_backup_without_room_ends_no_watch() {
         3,
         "the list, two parts, and one that had no room"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_main_device_that_another_one_had_suspended_goes_on_where_it_is_with_the_phrase() {
+    let place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    let (gp, phrase) = enrolled_with_backup(&place, GP).await;
+    let tablet = linked(&place, &gp, "tablet").await;
+    nurse.send(&draft(&[GP], "Reçue")).unwrap();
+    settle(&[&nurse, &gp, &tablet]).await;
+    gp.send(&draft(&[NURSE], "À envoyer")).unwrap();
+    let main = gp.devices().unwrap()[0].id;
+    tablet.suspend_device(main).await.unwrap();
+    nurse.send(&draft(&[GP], "Entre-temps")).unwrap();
+    nurse.sync().await.unwrap();
+    let is_locked = |gp: &Session| matches!(gp.devices(), Err(Error::Relay(Code::DeviceSuspended)));
+    assert!(gp.sync().await.is_err());
+    assert!(is_locked(&gp));
+
+    let other = RecoveryPhrase::parse(
+        "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about",
+    );
+    for (who, phrase) in [(GP, &other.unwrap()), (NURSE, &phrase)] {
+        assert!(gp.recover(&address(who), phrase).await.is_err());
+        assert!(is_locked(&gp), "it opens for the phrase of its account alone");
+    }
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    settle(&[&gp, &nurse]).await;
+    assert_eq!(inbox(&gp), ["Reçue", "Entre-temps"]);
+    assert_eq!(inbox(&nurse), ["À envoyer"]);
+    assert!(!nurse.correspondents().unwrap()[0].is_changed);
+    assert!(matches!(tablet.sync().await, Err(Error::DeviceRemoved)));
 }
