@@ -48,6 +48,17 @@ pub(crate) fn make_batch(tx: &Transaction<'_>, account: &Account, after: u64, no
     Ok(())
 }
 
+/// Makes the batch that follows the newest one that the relay names, no further than it would follow this phone.
+pub(crate) fn make_batch_after(
+    tx: &Transaction<'_>,
+    account: &Account,
+    stock: &PrekeyStock,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let furthest = newest(tx)?.saturating_add(limits::BATCH_JUMP).saturating_sub(1);
+    make_batch(tx, account, stock.newest_batch.min(furthest), now)
+}
+
 /// The device that holds the private halves of a batch.
 pub(super) struct Holder<'a> {
     pub(super) address: &'a Address,

@@ -121,12 +121,12 @@ pub(crate) fn end_backup(tx: &Transaction<'_>) -> Result<(), Error> {
 
 /// Asks for what this account's other devices have, and takes in the backup that this phone wrote before it was put back.
 pub(crate) fn ask_for_own(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+    // It goes on in an archive of its own: its parts at the relay are others than this phone's.
+    write::begin_backup_anew(tx, now)?;
     tx.execute(
         "INSERT OR IGNORE INTO restoration (id, key) SELECT 1, key FROM backup",
         [],
     )?;
-    // It goes on in an archive of its own: its parts at the relay are others than this phone's.
-    write::begin_backup_anew(tx, now)?;
     awaited::await_history_of_others(tx)
 }
 

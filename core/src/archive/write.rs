@@ -262,7 +262,8 @@ fn begin_anew(tx: &Transaction<'_>, backup: Backup, now: Timestamp) -> Result<Ba
 fn load(connection: &Connection) -> Result<Option<Backup>, Error> {
     let backup = connection
         .query_row(
-            "SELECT key, archive, next_part, begun_at FROM backup WHERE NOT EXISTS (SELECT 1 FROM restoration)",
+            "SELECT key, archive, next_part, begun_at FROM backup
+             WHERE NOT EXISTS (SELECT 1 FROM restoration WHERE history = x'')",
             [],
             |row| {
                 let (Column(key), Column(archive), Column(begun_at)) = (row.get(0)?, row.get(1)?, row.get(3)?);

@@ -125,9 +125,11 @@ impl Session {
     /// account's other devices. Each can be asked for twice. It does not know which prekeys were used, and makes others.
     async fn bring_phone_up(&self, account: &Account, standing: &Standing) -> Result<(), Error> {
         self.refresh_list(account).await?;
+        // A batch that it made since has a number, too.
+        let stock = self.relay.prekey_stock(account).await?;
         let now = self.relay.clock.now();
         self.write(|tx| {
-            prekeys::make_batch(tx, &Account::load(tx)?, 0, now)?;
+            prekeys::make_batch_after(tx, &Account::load(tx)?, &stock, now)?;
             archive::ask_for_own(tx, now)?;
             if let Some(header) = standing.deposited {
                 remember(tx, header)?;

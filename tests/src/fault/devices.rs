@@ -116,7 +116,12 @@ impl World {
             return Ok(());
         }
         if self.is_done(who, to, &["finish-handover"], next()).await? {
-            to.clone_into(&mut self.people[who].main);
+            let person = &mut self.people[who];
+            to.clone_into(&mut person.main);
+            // The backup goes over with the role.
+            if person.with_backup.as_deref() == Some(&main) {
+                person.with_backup = Some(to.to_owned());
+            }
             if self.is_done(who, &main, &["exchange"], next()).await? {
                 self.happens("hand-over");
                 self.copy.take_if(|copy| copy.who == who);

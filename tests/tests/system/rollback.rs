@@ -422,6 +422,9 @@ async fn a_device_put_back_to_before_it_only_sent_has_it_again_from_the_others()
     let tablet = linked(&place, &gp, "tablet").await;
     settle(&[&gp, &tablet]).await;
     let gp = copy_phone(&place, GP, gp);
+    // It makes another batch of prekeys, whose secrets the copy lacks.
+    let stranger = Stranger::enrol(&place, CARDIOLOGIST).await;
+    while stranger.take_prekey(GP).await.leaf.is_some() {}
     gp.send(&draft(&[NURSE], "Du téléphone")).unwrap();
     gp.sync().await.unwrap();
     let gp = put_phone_back(&place, GP, gp);
