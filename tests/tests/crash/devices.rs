@@ -3,7 +3,9 @@
 use pli_tests::place::{GP, NURSE, inbox};
 use pli_tests::process::Outside;
 
-use crate::story::{Beginning, Command, at_each_commit, at_each_step, at_the_end, ends};
+use crate::story::{
+    AROUND_COMMITS, Beginning, Command, at_each_commit, at_each_step, begin, ends, tell, tell_of_relay,
+};
 
 /// The GP's second device.
 const TABLET: &str = "tablet";
@@ -54,30 +56,23 @@ const COMMITTING: &[usize] = &[SHOW, CONFIRM, PUBLISH, FINISH, LEARN, TAKE_IN];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_ends_at_a_step_of_its_linking_goes_on() {
-    at_each_step(ends(STEPS), begin, tell).await;
+    at_each_step(ends(STEPS), begin_coded, tell(STORY, check)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_ends_around_any_commit_of_its_linking_goes_on() {
-    at_each_commit(COMMITTING, (&["store-commit-due", "store-committed"], 1), begin, tell).await;
+    at_each_commit(COMMITTING, (AROUND_COMMITS, 1), begin_coded, tell(STORY, check)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_while_a_list_is_published_goes_on() {
-    at_each_step(ends(RELAY_STEPS), begin, async |beginning, step| {
-        beginning.tell_of_relay(step, at_the_end(STORY, check)).await
-    })
-    .await;
+    at_each_step(ends(RELAY_STEPS), begin_coded, tell_of_relay(STORY, check)).await;
 }
 
-async fn begin(at: usize) -> Beginning {
+async fn begin_coded(at: usize) -> Beginning {
     // What a code leads to is in the relay's memory alone.
     let is_coded = (SHOW..=FINISH).contains(&at);
     Beginning::of(STORY, if is_coded { SHOW } else { at }).await.led_to(at)
-}
-
-async fn tell(beginning: &Beginning, step: &str) -> bool {
-    beginning.tell(step, |_, _| (), at_the_end(STORY, check)).await
 }
 
 /// The tablet is lost: the phone takes it off the list, and it erases itself once it is found.
@@ -113,24 +108,14 @@ async fn a_device_that_ends_while_it_removes_another_or_is_removed_goes_on() {
         ("erasing-begun", ERASE),
         ("key-erased", ERASE),
     ];
-    at_each_step(steps.into_iter(), begin_removal, remove).await;
+    at_each_step(steps.into_iter(), begin(REMOVAL), tell(REMOVAL, check_removal)).await;
     at_each_commit(
         &[REMOVE, TAKE_OFF],
-        (&["store-commit-due", "store-committed"], 1),
-        begin_removal,
-        remove,
+        (AROUND_COMMITS, 1),
+        begin(REMOVAL),
+        tell(REMOVAL, check_removal),
     )
     .await;
-}
-
-async fn begin_removal(at: usize) -> Beginning {
-    Beginning::of(REMOVAL, at).await
-}
-
-async fn remove(beginning: &Beginning, step: &str) -> bool {
-    beginning
-        .tell(step, |_, _| (), at_the_end(REMOVAL, check_removal))
-        .await
 }
 
 /// The phone has everything, the tablet nothing.

@@ -6,7 +6,7 @@ use pli_core::store::StoreError;
 use pli_tests::place::{GP, NURSE, inbox};
 use pli_tests::process::Outside;
 
-use crate::story::{Beginning, Command, at_each_commit, at_each_step, at_the_end, ends};
+use crate::story::{AROUND_COMMITS, Beginning, Command, at_each_commit, at_each_step, at_the_end, ends};
 
 /// The GP's second device, which becomes the main one.
 const TABLET: &str = "tablet";
@@ -63,7 +63,7 @@ async fn a_device_that_ends_at_a_step_of_the_handing_over_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_ends_around_any_commit_of_the_handing_over_goes_on() {
-    at_each_commit(COMMITTING, (&["store-commit-due", "store-committed"], 1), begin, tell).await;
+    at_each_commit(COMMITTING, (AROUND_COMMITS, 1), begin, tell).await;
 }
 
 async fn begin(at: usize) -> Beginning {

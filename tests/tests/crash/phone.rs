@@ -5,8 +5,8 @@ use pli_tests::process::Outside;
 use pli_tests::stranger::Stranger;
 
 use crate::story::{
-    Beginning, DELETE, DEPOSIT, ENROL, HANDLE, LEARN, PROGRAM, READ, RECEIPTS, RECEIVE, SEND, STORY, WITHDRAW,
-    WITHDRAWAL, at_each_commit, at_each_step, check, ends, run,
+    AROUND_COMMITS, Beginning, DELETE, DEPOSIT, ENROL, HANDLE, LEARN, PROGRAM, READ, RECEIPTS, RECEIVE, SEND, STORY,
+    WITHDRAW, WITHDRAWAL, at_each_commit, at_each_step, begin, check, ends, run,
 };
 
 /// Each step of the core, and the commands of the story in which a phone ends there.
@@ -40,12 +40,12 @@ const COMMITTING: &[usize] = &[
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_at_a_named_step_goes_on() {
     let named = ends(STEPS).filter(|(step, _)| !step.starts_with("store-commit"));
-    at_each_step(named, begin, tell).await;
+    at_each_step(named, begin(STORY), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_around_any_of_its_commits_goes_on() {
-    at_each_commit(COMMITTING, (&["store-commit-due", "store-committed"], 1), begin, tell).await;
+    at_each_commit(COMMITTING, (AROUND_COMMITS, 1), begin(STORY), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +53,7 @@ async fn a_phone_that_ends_while_it_renews_its_prekeys_goes_on() {
     for step in BATCH_STEPS {
         assert!(renew(step).await, "{step} is not reached");
     }
-    for step in ["store-commit-due", "store-committed"] {
+    for step in AROUND_COMMITS {
         let mut nth = 1;
         while renew(&format!("{step}:{nth}")).await {
             nth += 1;
@@ -85,10 +85,6 @@ async fn renew(step: &str) -> bool {
     }
     assert!(outside.phone(GP).unopened().unwrap().is_empty(), "{step}");
     true
-}
-
-async fn begin(at: usize) -> Beginning {
-    Beginning::of(STORY, at).await
 }
 
 async fn tell(beginning: &Beginning, step: &str) -> bool {

@@ -4,7 +4,7 @@ use pli_core::Folder;
 use pli_tests::place::{GP, NURSE, inbox};
 use pli_tests::process::Outside;
 
-use crate::story::{Beginning, Command, at_each_commit, at_each_step, at_the_end, ends};
+use crate::story::{AROUND_COMMITS, Command, at_each_commit, at_each_step, begin, ends, tell, tell_of_relay};
 
 /// The phone that takes the place of the GP's.
 const NEW: &str = "new";
@@ -56,29 +56,23 @@ const COMMITTING: &[usize] = &[BACK_UP, WRITE, RECOVER, RESTORE, ANSWER, FETCH];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_at_a_step_of_its_recovery_goes_on() {
-    at_each_step(ends(STEPS), begin, tell).await;
+    at_each_step(ends(STEPS), begin(STORY), tell(STORY, check)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_around_any_commit_of_its_recovery_goes_on() {
-    at_each_commit(COMMITTING, (&["store-commit-due", "store-committed"], 1), begin, tell).await;
+    at_each_commit(COMMITTING, (AROUND_COMMITS, 1), begin(STORY), tell(STORY, check)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_while_a_phone_is_recovered_goes_on() {
     let recovering = [("enrolment-unanswered", RECOVER)];
-    at_each_step(ends(RELAY_STEPS).chain(recovering), begin, async |beginning, step| {
-        beginning.tell_of_relay(step, at_the_end(STORY, check)).await
-    })
+    at_each_step(
+        ends(RELAY_STEPS).chain(recovering),
+        begin(STORY),
+        tell_of_relay(STORY, check),
+    )
     .await;
-}
-
-async fn begin(at: usize) -> Beginning {
-    Beginning::of(STORY, at).await
-}
-
-async fn tell(beginning: &Beginning, step: &str) -> bool {
-    beginning.tell(step, |_, _| (), at_the_end(STORY, check)).await
 }
 
 /// Whatever happened on the way: the new phone has everything once, the old one nothing.

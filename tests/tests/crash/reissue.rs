@@ -3,7 +3,7 @@
 use pli_tests::place::{GP, NURSE, inbox};
 use pli_tests::process::Outside;
 
-use crate::story::{Beginning, Command, at_each_commit, at_each_step, at_the_end, ends};
+use crate::story::{AROUND_COMMITS, Command, at_each_commit, at_each_step, begin, ends, tell, tell_of_relay};
 
 /// The phone on which the GP begins anew.
 const NEW: &str = "new";
@@ -42,25 +42,14 @@ const COMMITTING: &[usize] = &[ENROL, ACCEPT];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_ends_while_an_address_is_activated_anew_goes_on() {
-    at_each_step(ends(STEPS), begin, tell).await;
-    at_each_commit(COMMITTING, (&["store-commit-due", "store-committed"], 1), begin, tell).await;
+    at_each_step(ends(STEPS), begin(STORY), tell(STORY, check)).await;
+    at_each_commit(COMMITTING, (AROUND_COMMITS, 1), begin(STORY), tell(STORY, check)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_before_it_answers_the_new_activation_goes_on() {
     let steps = [("enrolment-unanswered", ENROL)];
-    at_each_step(steps.into_iter(), begin, async |beginning, step| {
-        beginning.tell_of_relay(step, at_the_end(STORY, check)).await
-    })
-    .await;
-}
-
-async fn begin(at: usize) -> Beginning {
-    Beginning::of(STORY, at).await
-}
-
-async fn tell(beginning: &Beginning, step: &str) -> bool {
-    beginning.tell(step, |_, _| (), at_the_end(STORY, check)).await
+    at_each_step(steps.into_iter(), begin(STORY), tell_of_relay(STORY, check)).await;
 }
 
 /// Whatever happened on the way: what waited and what was held is there once, and the phone of before has its store.

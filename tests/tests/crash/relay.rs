@@ -2,7 +2,7 @@
 
 use crate::story::{
     Beginning, DEPOSIT, DEPOSIT_LARGE, ENROL, LEARN, RECEIPTS, RECEIVE, STORY, WITHDRAWAL, at_each_commit,
-    at_each_step, check, ends,
+    at_each_step, begin, check, ends,
 };
 
 /// Each step of the relay, and the commands of the story during which it ends there.
@@ -25,17 +25,13 @@ const FIRST: u32 = 2;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_at_a_named_step_goes_on() {
     let named = ends(STEPS).filter(|(step, _)| !step.starts_with("relay-commit"));
-    at_each_step(named, begin, tell).await;
+    at_each_step(named, begin(STORY), tell).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_ends_around_any_of_its_commits_goes_on() {
     let steps = ["relay-commit-due", "relay-committed"];
-    at_each_commit(COMMITTING, (&steps, FIRST), begin, tell).await;
-}
-
-async fn begin(at: usize) -> Beginning {
-    Beginning::of(STORY, at).await
+    at_each_commit(COMMITTING, (&steps, FIRST), begin(STORY), tell).await;
 }
 
 async fn tell(beginning: &Beginning, step: &str) -> bool {

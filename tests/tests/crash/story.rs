@@ -201,6 +201,29 @@ impl Beginning {
     }
 }
 
+/// The story before any of its commands.
+pub(crate) fn begin(story: &'static [Command]) -> impl AsyncFn(usize) -> Beginning {
+    async move |at| Beginning::of(story, at).await
+}
+
+/// The story with a phone that ends, and what is there once all is told.
+pub(crate) fn tell(
+    story: &'static [Command],
+    check: impl Fn(&Outside, &str),
+) -> impl AsyncFn(&Beginning, &str) -> bool {
+    let check = at_the_end(story, check);
+    async move |beginning, step| beginning.tell(step, |_, _| (), &check).await
+}
+
+/// The same with a relay that ends.
+pub(crate) fn tell_of_relay(
+    story: &'static [Command],
+    check: impl Fn(&Outside, &str),
+) -> impl AsyncFn(&Beginning, &str) -> bool {
+    let check = at_the_end(story, check);
+    async move |beginning, step| beginning.tell_of_relay(step, &check).await
+}
+
 /// A check of what is there once all is told.
 pub(crate) fn at_the_end(story: &'static [Command], check: impl Fn(&Outside, &str)) -> impl Fn(&Outside, usize, &str) {
     move |outside, at, what| {
@@ -230,6 +253,9 @@ pub(crate) async fn at_each_step(
     }))
     .await;
 }
+
+/// Before a commit, and after it.
+pub(crate) const AROUND_COMMITS: &[&str] = &["store-commit-due", "store-committed"];
 
 /// Has a story told with an end at each of these steps of each commit of these commands, from the `first` on.
 pub(crate) async fn at_each_commit(
