@@ -120,12 +120,7 @@ fn take_in(tx: &Transaction<'_>, keys: &AccountKeys, account: VerifiedAccount, n
         {
             return Ok(Known::Unverified(KeysError::RelayForked));
         }
-        Some(_) => {}
-        None => {
-            for fingerprint in &keys.ended {
-                remember(tx, account.address(), fingerprint, None)?;
-            }
-        }
+        _ => {}
     }
     pin(tx, &account, &keys.identity, &keys.list)?;
     with_prekeys(tx, keys, account, former, now)
@@ -184,13 +179,12 @@ pub(crate) fn pin(
     Ok(())
 }
 
-/// Keeps that a correspondent had this identity before the pinned one: the person has accepted what came after it, or the relay
-/// named it at the first contact.
+/// Keeps that a correspondent had this identity before the pinned one: the person has accepted what came after it.
 pub(super) fn remember(
     tx: &Transaction<'_>,
     address: &Address,
     fingerprint: &Digest,
-    accepted_at: Option<Timestamp>,
+    accepted_at: Timestamp,
 ) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO correspondent_before (address, fingerprint, accepted_at) VALUES (?1, ?2, ?3)
@@ -200,65 +194,34 @@ pub(super) fn remember(
     Ok(())
 }
 
-/// Whether a correspondent is known to have had this identity before the pinned one.
-pub(crate) fn had(connection: &Connection, address: &Address, fingerprint: &Digest) -> Result<bool, Error> {
+/// Whether what came at `came_at` from this identity is the correspondent's: it was pinned until the person accepted another one,
+/// and that is not longer ago than mail waits.
+pub(crate) fn had(
+    connection: &Connection,
+    address: &Address,
+    fingerprint: &Digest,
+    came_at: Timestamp,
+) -> Result<bool, Error> {
     let had = connection
-        .prepare_cached("SELECT 1 FROM correspondent_before WHERE address = ?1 AND fingerprint = ?2")?
-        .exists(params![Column(address), Column(fingerprint)])?;
+        .prepare_cached(
+            "SELECT 1 FROM correspondent_before WHERE address = ?1 AND fingerprint = ?2 AND accepted_at >= ?3",
+        )?
+        .exists(params![
+            Column(address),
+            Column(fingerprint),
+            Column(&came_at.plus_days(-limits::REMOVED_DEVICE_DAYS))
+        ])?;
     Ok(had)
 }
 
 /// Whether what came at `came_at` from an identity that ended is the correspondent's.
-///
-/// Who is met by it first is who is pinned, as if it had been read before it ended: the identity of now is a change, which the
-/// person has to accept.
-pub(crate) fn recognise(tx: &Transaction<'_>, ending: &Ending, came_at: Timestamp) -> Result<bool, Error> {
-    let address = ending.account.address();
+pub(crate) fn recognise(connection: &Connection, ending: &Ending, came_at: Timestamp) -> Result<bool, Error> {
     for known in std::iter::once(&ending.account).chain(&ending.line) {
-        let row = tx
-            .query_row(
-                "SELECT iif(accepted_at > 0, accepted_at, verified_at)
-                 FROM correspondent_before JOIN correspondent USING (address)
-                 WHERE address = ?1 AND correspondent_before.fingerprint = ?2",
-                params![Column(address), Column(&known.fingerprint())],
-                |row| row.get(0),
-            )
-            .optional()?;
-        match row.map(|Column(settled_at)| settled_at) {
-            None => {}
-            Some(None) => {
-                pin_again(tx, ending)?;
-                return Ok(true);
-            }
-            Some(Some(settled_at)) => {
-                let settled_at: Timestamp = settled_at;
-                return Ok(came_at <= settled_at.plus_days(limits::REMOVED_DEVICE_DAYS));
-            }
+        if had(connection, ending.account.address(), &known.fingerprint(), came_at)? {
+            return Ok(true);
         }
     }
     Ok(false)
-}
-
-/// Pins an identity that ended in the place of the one that was pinned at the first contact.
-fn pin_again(tx: &Transaction<'_>, ending: &Ending) -> Result<(), Error> {
-    let (account, keys) = (&ending.account, &ending.keys);
-    tx.execute(
-        "UPDATE correspondent SET fingerprint = ?2, identity = ?3, list = ?4, version = ?5,
-            changed = iif(changed = x'', identity, changed), changed_list = iif(changed = x'', list, changed_list)
-         WHERE address = ?1",
-        params![
-            Column(account.address()),
-            Column(&account.fingerprint()),
-            cbor::encode(&keys.identity),
-            cbor::encode(&keys.list),
-            account.list_version(),
-        ],
-    )?;
-    tx.execute(
-        "DELETE FROM correspondent_before WHERE address = ?1",
-        [Column(account.address())],
-    )?;
-    Ok(())
 }
 
 fn newest_batch(tx: &Transaction<'_>, device: &DeviceId) -> Result<u64, Error> {

@@ -142,7 +142,7 @@ impl Session {
                 return Err(Error::NumberDiffers);
             }
             if let Some(before) = correspondent::pinned(tx, address)? {
-                correspondent::remember(tx, address, &before.fingerprint(), Some(clock::now()))?;
+                correspondent::remember(tx, address, &before.fingerprint(), clock::now())?;
             }
             correspondent::pin(tx, &account, &signed, &signed_list)?;
             tx.execute(

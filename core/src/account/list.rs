@@ -98,10 +98,16 @@ impl Session {
             return Ok(Compared::RelayBehind);
         }
         let is_first = listed.devices().first().is_some_and(|main| main.id == account.device);
-        if is_first && !self.read(is_main)? {
-            return Ok(Compared::KeyLost);
-        }
-        Ok(Compared::Alike)
+        let is_key_lost = self.read(|connection| {
+            // Another process may have handed the role over since this list was asked for.
+            let known = Account::load(connection)?.verified.list_version();
+            Ok(is_first && known <= listed.list_version() && !is_main(connection)?)
+        })?;
+        Ok(if is_key_lost {
+            Compared::KeyLost
+        } else {
+            Compared::Alike
+        })
     }
 
     /// Gives the relay, which has an older one, this account's list again.
@@ -223,8 +229,7 @@ fn sign_next(tx: &Transaction<'_>, now: Timestamp) -> Result<Option<Change>, Err
     let present: Signed<DeviceList> = cbor::decode(&encoded)?;
     let mut list = present.verify(&key.verifying_key())?;
     list.version = list.version.saturating_add(1);
-    // A clock that is behind dates no list before the one it follows.
-    list.issued_at = list.issued_at.max(now);
+    list.issued_at = now;
     if let Some(removed) = change.removed {
         let mut kept = Vec::with_capacity(list.devices.len());
         for device in list.devices {

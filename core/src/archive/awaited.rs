@@ -79,13 +79,18 @@ pub(crate) fn take_note(tx: &Transaction<'_>, message: &Message) -> Result<(), E
     };
     let Column(own): Column<DeviceId> = tx.query_row("SELECT device FROM account", [], |row| row.get(0))?;
     if history.device == own {
-        tx.execute(
+        let is_taken = tx.execute(
             "INSERT INTO restoration (id, key, history, parts) VALUES (1, ?1, ?2, ?3)
              ON CONFLICT (id) DO UPDATE SET key = excluded.key, history = excluded.history, parts = excluded.parts, next_part = 0
              WHERE history <> x''",
             params![Column(&history.key), Column(&history.archive), history.parts],
         )?;
-        tx.execute("UPDATE account SET history_awaited_at = 0", [])?;
+        // While a backup is on its way in, the note is of no use, and is asked for again.
+        if is_taken > 0 {
+            tx.execute("UPDATE account SET history_awaited_at = 0", [])?;
+        } else {
+            note_may_be_lost(tx)?;
+        }
     }
     Ok(())
 }

@@ -124,7 +124,7 @@ pub(crate) fn ask_for_own(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Er
     // It goes on in an archive of its own: its parts at the relay are others than this phone's.
     write::begin_backup_anew(tx, now)?;
     tx.execute(
-        "INSERT OR IGNORE INTO restoration (id, key) SELECT 1, key FROM backup",
+        "INSERT OR REPLACE INTO restoration (id, key) SELECT 1, key FROM backup",
         [],
     )?;
     awaited::await_history_of_others(tx)

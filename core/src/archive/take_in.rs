@@ -85,8 +85,13 @@ impl Session {
                 sealed => opened(archive::open(&restoration.key, archive, number, &sealed?), report)?,
             };
             self.write(|tx| {
+                let is_own = super::backup_key(tx)?.is_some();
                 for record in &part.records {
-                    take_in(tx, account, record, From::LostPhone)?;
+                    match record {
+                        // The phone was put back, and what it has is newer than what it wrote then.
+                        Record::Message(message) if is_own && is_known(tx, message)? => catch_up(tx, message)?,
+                        record => take_in(tx, account, record, From::LostPhone)?,
+                    }
                 }
                 tx.execute(
                     "UPDATE restoration SET archive = ?1, next_part = ?2",

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use protocol::api::AccountKeys;
 use protocol::identity::VerifiedAccount;
 use protocol::{Address, Code, DeviceId};
 
@@ -20,7 +19,6 @@ use crate::session::Session;
 pub(crate) struct Ending {
     pub(crate) account: VerifiedAccount,
     pub(crate) line: Vec<VerifiedAccount>,
-    pub(crate) keys: AccountKeys,
 }
 
 impl Session {
@@ -59,7 +57,9 @@ impl Session {
                 continue;
             };
             let came_at = self.read(|connection| unopened::came_at(connection, (from, *id), &mail.header))?;
-            if signer.address() == from && self.write(|tx| correspondent::recognise(tx, ending, came_at))? {
+            if signer.address() == from
+                && self.read(|connection| correspondent::recognise(connection, ending, came_at))?
+            {
                 signers.insert(message, signer.clone());
             }
         }
@@ -78,7 +78,7 @@ impl Session {
         Ok(answer.accounts.into_iter().next().and_then(|keys| {
             let account = VerifiedAccount::verify(&keys.identity, &keys.list).ok()?;
             let line = account.line(&keys.predecessors);
-            Some(Ending { account, line, keys })
+            Some(Ending { account, line })
         }))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::api::{DepositAnswer, PrekeyWish};
 use protocol::chunked::ContentKey;
 use protocol::envelope::Kind;
-use protocol::{Address, Code, MessageId, Recipients};
+use protocol::{Address, Code, Digest, MessageId, Recipients};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
@@ -193,6 +193,8 @@ impl Row {
 
     /// Stores what was sealed; whether this was the first to do so, and the row still there.
     pub(super) fn keep_sealed(&self, tx: &Transaction<'_>, sealed: &Sealed) -> Result<bool, Error> {
+        // Whatever becomes of the row: its answer may be lost.
+        standing::remember(tx, Digest::of(&[&sealed.header]))?;
         let changed = tx.execute(
             "UPDATE outbox SET header = ?3, payload = ?4, content_key = ?5
              WHERE rowid = ?1 AND idempotency_key = ?2 AND header = x''",

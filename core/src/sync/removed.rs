@@ -53,9 +53,10 @@ impl Session {
             let is_of_sender = std::iter::once(&**sender)
                 .chain(former)
                 .any(|known| known.fingerprint() == removal.before.fingerprint());
-            let is_of_sender = is_of_sender
-                || self.read(|connection| correspondent::had(connection, from, &removal.before.fingerprint()))?;
             let came_at = self.read(|connection| unopened::came_at(connection, (from, *id), &mail.header))?;
+            let before = removal.before.fingerprint();
+            let is_of_sender =
+                is_of_sender || self.read(|connection| correspondent::had(connection, from, &before, came_at))?;
             if is_of_sender && removal.covers(came_at) {
                 removed.insert((from.clone(), *id), removal.before.clone());
             }

@@ -27,8 +27,12 @@ use crate::store::column::Column;
 const LAST_DEPOSIT: &str = "last-deposit";
 /// How far this device had acknowledged when it found the relay put back.
 const FORMER_CURSOR: &str = "former-cursor";
-/// Of so many envelopes it is remembered that the relay accepted them.
-const REMEMBERED: i64 = 100;
+/// Of so many envelopes it is remembered that they were sealed here.
+const REMEMBERED: i64 = 1_000;
+/// Setting: when this phone last asked for what it lacked after it was put back.
+const BROUGHT_UP: &str = "brought-up";
+/// So often, at most, the relay's word alone makes it ask, in days.
+const BRING_UP_DAYS: i64 = 1;
 /// For so long the relay is asked whether it still knows that envelope: it forgets it after 90 days.
 const REMEMBERED_DAYS: i64 = 80;
 
@@ -65,7 +69,7 @@ impl Session {
             tracing::warn!("the relay was put back to an earlier copy");
             self.bring_relay_up(account, &standing, compared).await?;
             report.relay_put_back = true;
-        } else if self.read(|connection| is_unknown(connection, standing.deposited))? {
+        } else if self.read(|connection| is_to_be_brought_up(connection, standing.deposited))? {
             tracing::warn!("this phone was put back to an earlier copy, and lacks what it sent since");
             self.bring_phone_up(account, &standing).await?;
         }
@@ -131,6 +135,7 @@ impl Session {
         self.write(|tx| {
             prekeys::make_batch_after(tx, &Account::load(tx)?, &stock, now)?;
             archive::ask_for_own(tx, now)?;
+            set_setting(tx, BROUGHT_UP, &clock::now().as_millis().to_string())?;
             if let Some(header) = standing.deposited {
                 remember(tx, header)?;
             }
@@ -155,34 +160,31 @@ fn set_former_cursor(tx: &Transaction<'_>, cursor: Cursor) -> Result<(), Error> 
     set_setting(tx, FORMER_CURSOR, &text)
 }
 
-/// How far this phone has acknowledged, and the place of the last envelope that it sent.
+/// Whether the relay has an envelope of this phone's that it does not know, and it did not ask for what it lacks a short while ago.
+fn is_to_be_brought_up(connection: &Connection, deposited: Option<Digest>) -> Result<bool, Error> {
+    let last: Option<i64> = setting(connection, BROUGHT_UP)?.and_then(|at| at.parse().ok());
+    let now = clock::now();
+    let recently = now.plus_days(-BRING_UP_DAYS).as_millis()..=now.as_millis();
+    Ok(is_unknown(connection, deposited)? && !last.is_some_and(|at| recently.contains(&at)))
+}
+
+/// How far this phone has acknowledged, and the place of the last envelope that it sealed.
 fn own_standing(connection: &Connection) -> Result<(Cursor, i64), Error> {
     let sent = connection.query_row("SELECT coalesce(max(place), 0) FROM deposited", [], |row| row.get(0))?;
     Ok((pull::cursor(connection)?, sent))
 }
 
-/// Whether this phone knows nothing of this envelope: neither that it arrived, nor that it waits for its answer.
+/// Whether this phone never sealed this envelope.
 fn is_unknown(connection: &Connection, deposited: Option<Digest>) -> Result<bool, Error> {
-    let Some(digest) = deposited else { return Ok(false) };
-    let is_settled = connection
+    let Some(header) = deposited else { return Ok(false) };
+    let is_known = connection
         .prepare_cached("SELECT 1 FROM deposited WHERE header = ?1")?
-        .exists([Column(&digest)])?;
-    if is_settled {
-        return Ok(false);
-    }
-    let mut select = connection.prepare_cached("SELECT header FROM outbox WHERE header <> x''")?;
-    let mut waiting = select.query([])?;
-    while let Some(row) = waiting.next()? {
-        let header: Vec<u8> = row.get(0)?;
-        if Digest::of(&[&header]) == digest {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+        .exists([Column(&header)])?;
+    Ok(!is_known)
 }
 
-/// Takes note that the relay has accepted the envelope with this header.
-fn remember(tx: &Transaction<'_>, header: Digest) -> Result<(), Error> {
+/// Takes note that the relay may have accepted the envelope with this header.
+pub(super) fn remember(tx: &Transaction<'_>, header: Digest) -> Result<(), Error> {
     tx.execute(
         "INSERT OR REPLACE INTO deposited (header) VALUES (?1)",
         [Column(&header)],
@@ -196,7 +198,6 @@ fn remember(tx: &Transaction<'_>, header: Digest) -> Result<(), Error> {
 
 /// Takes note of what the relay accepted last.
 pub(super) fn deposited(tx: &Transaction<'_>, header: &[u8], at: Timestamp) -> Result<(), Error> {
-    remember(tx, Digest::of(&[header]))?;
     let text = format!("{} {}", at.as_millis(), data_encoding::HEXLOWER.encode(header));
     set_setting(tx, LAST_DEPOSIT, &text)
 }
@@ -275,6 +276,7 @@ fn offer_mail(tx: &Transaction<'_>) -> Result<(), Error> {
                 Column(&key)
             ],
         )?;
+        remember(tx, Digest::of(&[&header]))?;
     }
     Ok(())
 }

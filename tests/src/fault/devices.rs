@@ -21,6 +21,9 @@ impl World {
         trouble: Option<(usize, Trouble)>,
     ) -> Result<(), String> {
         let (at, trouble) = trouble.unwrap_or((0, Trouble::None));
+        // A list is dated by the main device: a clock that is months behind would date it before what the removed one sent.
+        let clock = &mut self.people[who].clock;
+        *clock = (*clock).max(-3);
         let person = &self.people[who];
         if person.recovering.is_some() {
             return self.recovers(who, trouble).await;

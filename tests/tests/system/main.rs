@@ -17,6 +17,7 @@ mod faults;
 mod handover;
 mod hostile;
 mod keys;
+mod lies;
 mod lists;
 mod mail;
 mod outbox;

@@ -4,6 +4,6 @@
 CREATE TABLE correspondent_before (
     address     TEXT NOT NULL,
     fingerprint BLOB NOT NULL,
-    accepted_at INTEGER NOT NULL, -- when the person accepted the one after it; 0 of those named at the first contact
+    accepted_at INTEGER NOT NULL, -- when the person accepted the one after it
     PRIMARY KEY (address, fingerprint)
 ) STRICT, WITHOUT ROWID;
