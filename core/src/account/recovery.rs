@@ -9,11 +9,13 @@ use rusqlite::{Connection, Transaction};
 
 use super::phrase::RecoveryPhrase;
 use super::{Account, Listed, Row, enrol, prekeys, put_back};
+use crate::clock;
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
 use crate::store::StoreError;
 use crate::store::column::Column;
+use crate::sync::standing;
 
 impl Session {
     /// Takes the account of `address` over on this phone. The earlier phone is no device of it any more, and erases itself
@@ -94,6 +96,8 @@ impl Session {
         let now = self.relay.clock.now();
         let request = self.write(|tx| {
             prekeys::make_batch(tx, account, 0, now)?;
+            // What the phone before had sent, as the backup has it, may be lost there, too.
+            standing::offer_again(tx, now.min(clock::now()))?;
             enrol::request(tx, "")
         })?;
         self.relay.enrol(&request).await?;

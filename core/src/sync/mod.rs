@@ -10,7 +10,7 @@ mod receipts;
 mod receive;
 mod removed;
 mod rewrap;
-mod standing;
+pub(crate) mod standing;
 pub(crate) mod states;
 pub(crate) mod unopened;
 mod watch;

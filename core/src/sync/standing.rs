@@ -217,7 +217,7 @@ fn last_deposit(connection: &Connection, since: Timestamp) -> Result<Option<Vec<
 
 /// Makes due again what the relay accepted and may have lost. What became of mail says how far back that goes: a date on it is by
 /// this phone's clock, which may have jumped since. Receipts are more than are worth it, and go as far back as the relay keeps mail.
-fn offer_again(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
+pub(crate) fn offer_again(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
     let since = now.plus_days(-protocol::limits::MAIL_DAYS);
     offer_mail(tx)?;
     tx.execute(

@@ -267,6 +267,28 @@ async fn a_relay_from_before_a_recovery_follows_the_phrase_again() {
     assert!(matches!(lost.sync().await, Err(Error::DeviceRemoved)));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_phone_had_sent_is_offered_again_by_the_next_one_to_a_relay_from_before_it() {
+    let mut place = Place::open().await;
+    let (nurse, lost) = (place.enrol(NURSE).await, place.phone(GP));
+    let phrase = lost.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    lost.phrase_shown().unwrap();
+    lost.start_backup(&phrase).unwrap();
+    lost.sync().await.unwrap();
+    copy_relay(&mut place).await;
+    lost.send(&draft(&[NURSE], "Envoyé")).unwrap();
+    lost.sync().await.unwrap();
+    drop(lost);
+    let gp = place.phone_in("new");
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    gp.sync().await.unwrap();
+    assert_eq!(state(&gp, number(&gp, Folder::Sent, "Envoyé"), NURSE), "available");
+    put_relay_back(&mut place).await;
+    settle(&[&gp, &nurse]).await;
+    assert_eq!(inbox(&nurse), ["Envoyé"]);
+    assert_eq!(state(&gp, number(&gp, Folder::Sent, "Envoyé"), NURSE), "retrieved");
+}
+
 /// The phone of `who` as it stands, in a place of its own.
 pub(crate) fn copy_phone(place: &Place, who: &str, phone: Session) -> Session {
     phone.close();
