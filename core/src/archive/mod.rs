@@ -133,5 +133,7 @@ pub(crate) fn ask_for_own(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Er
 /// Whatever is kept at the relay is written anew: it may have lost parts of it, and what waited there for other devices alone.
 pub(crate) fn begin_anew(tx: &Transaction<'_>, account: &Account, now: Timestamp) -> Result<(), Error> {
     history::begin_all_anew(tx, account, now)?;
+    // Until the relay has a batch of this device's again, mail goes to the account's others alone.
+    awaited::await_history_of_others(tx)?;
     write::begin_backup_anew(tx, now)
 }

@@ -209,6 +209,25 @@ async fn what_waited_for_one_device_alone_at_a_relay_put_back_comes_from_the_oth
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_before_a_device_is_in_touch_with_a_relay_put_back_comes_from_the_other() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    copy_relay(&mut place).await;
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&gp, &tablet]).await;
+    put_relay_back(&mut place).await;
+    for _ in 0..3 {
+        gp.sync().await.unwrap();
+    }
+    // The relay knows the tablet again, and has no prekey of it.
+    nurse.send(&draft(&[GP], "Entre-temps")).unwrap();
+    nurse.sync().await.unwrap();
+    settle(&[&gp, &tablet, &nurse]).await;
+    assert_eq!(inbox(&gp), ["Entre-temps"]);
+    assert_eq!(inbox(&tablet), ["Entre-temps"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_own_devices_seal_to_keys_that_a_relay_put_back_hands_out_again_comes_with_the_history() {
     let mut place = Place::open().await;
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
