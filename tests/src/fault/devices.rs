@@ -306,13 +306,15 @@ impl World {
     }
 
     /// A device says that the relay, which was put back, knows neither it nor its account's identity.
-    pub(super) fn is_unknown(&mut self, who: usize, home: &str) {
+    pub(super) fn is_unknown(&mut self, who: usize, home: &str) -> Result<(), String> {
+        self.note(who, home, &What::Exchange, false)?;
         self.happens("told-unknown");
         let person = &mut self.people[who];
         person.recovering.get_or_insert_with(|| home.to_owned());
         person.is_forked = true;
         person.unlinked(home);
         self.score.forked(who);
+        Ok(())
     }
 
     /// Whoever takes this account over next learns from the relay whom to follow.

@@ -244,13 +244,6 @@ impl World {
                         is_quiet = false;
                         break;
                     }
-                    if end.said.contains("[device-unknown]") && self.is_line_lost[who] {
-                        // Its list is not the first: the phrase leads on.
-                        self.is_unknown(who, &home);
-                        self.has_devices(who).await?;
-                        is_quiet = false;
-                        break;
-                    }
                     if !end.status.success() {
                         return Err(format!("{who} cannot sync: {end:?}"));
                     }
