@@ -68,11 +68,7 @@ pub(super) fn notify(
     sender: i64,
     notice: &Notice,
 ) -> Result<(), StorageError> {
-    let body = EntryBody::Notice(notice.clone());
-    for (device, id, _) in accounts::devices(connection, sender, notice.at)? {
-        append(connection, effects, (device, id), &body, 0)?;
-    }
-    Ok(())
+    notify_but(connection, effects, (sender, None), notice)
 }
 
 /// Tells the other devices of the sending account what the one that deposited an envelope is answered.
@@ -82,11 +78,19 @@ pub(super) fn notify_others(
     depositor: Place,
     notice: &Notice,
 ) -> Result<(), StorageError> {
+    notify_but(connection, effects, (depositor.account, Some(depositor.device)), notice)
+}
+
+fn notify_but(
+    connection: &Connection,
+    effects: &mut Effects,
+    (sender, but): (i64, Option<i64>),
+    notice: &Notice,
+) -> Result<(), StorageError> {
     let body = EntryBody::Notice(notice.clone());
-    for (device, id, _) in accounts::devices(connection, depositor.account, notice.at)? {
-        if device != depositor.device {
-            append(connection, effects, (device, id), &body, 0)?;
-        }
+    let devices = accounts::devices(connection, sender, notice.at)?.into_iter();
+    for (device, id, _) in devices.filter(|(device, ..)| Some(*device) != but) {
+        append(connection, effects, (device, id), &body, 0)?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Who signed what came from an account whose address the operator has activated anew since: what the relay had accepted before
-//! stays the account's, if its identity of then is one that this phone knew, or was told of when it first met the account.
+//! stays the account's, if its identity of then is one that this phone had pinned.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 use protocol::identity::VerifiedAccount;
 use protocol::{Address, Code, DeviceId};
 
-use super::receive::{Step, signer};
+use super::receive::{Step, Unlisted, signer, unlisted};
 use super::removed::Signers;
 use super::unopened;
 use crate::account::Account;
@@ -31,20 +31,14 @@ impl Session {
         signers: &mut Signers,
     ) -> Result<(), Error> {
         let mut endings: HashMap<DeviceId, Option<Ending>> = HashMap::new();
-        for step in steps {
-            let Step::ToVerify { opened, mail, from, id } = step else {
-                continue;
-            };
-            let Some(Known::Trusted {
-                account: sender,
-                former,
-                ..
-            }) = senders.get(from)
-            else {
-                continue;
-            };
-            let (device, message) = (opened.device(), (from.clone(), *id));
-            if signer(sender, former, device).is_some() || signers.contains_key(&message) {
+        for Unlisted {
+            message,
+            device,
+            header,
+            ..
+        } in unlisted(steps, senders)
+        {
+            if signers.contains_key(&message) {
                 continue;
             }
             if let Entry::Vacant(place) = endings.entry(device) {
@@ -56,8 +50,8 @@ impl Session {
             let Some(signer) = signer(&ending.account, &ending.line, device) else {
                 continue;
             };
-            let came_at = self.read(|connection| unopened::came_at(connection, (from, *id), &mail.header))?;
-            if signer.address() == from
+            let came_at = self.read(|connection| unopened::came_at(connection, (&message.0, message.1), header))?;
+            if *signer.address() == message.0
                 && self.read(|connection| correspondent::recognise(connection, ending, came_at))?
             {
                 signers.insert(message, signer.clone());

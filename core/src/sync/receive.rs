@@ -379,6 +379,43 @@ pub(super) fn signer<'a>(
     line.find(|account| account.device(&device).is_some())
 }
 
+/// What was signed by a device that is on no list of its sender's.
+pub(super) struct Unlisted<'a> {
+    pub(super) message: (Address, MessageId),
+    pub(super) device: DeviceId,
+    pub(super) header: &'a [u8],
+    pub(super) sender: &'a VerifiedAccount,
+    pub(super) former: &'a [VerifiedAccount],
+}
+
+/// What of a page no list of its sender's verifies.
+pub(super) fn unlisted<'a>(
+    steps: &'a [Step],
+    senders: &'a HashMap<Address, Known>,
+) -> impl Iterator<Item = Unlisted<'a>> {
+    steps.iter().filter_map(|step| {
+        let Step::ToVerify { opened, mail, from, id } = step else {
+            return None;
+        };
+        let Some(Known::Trusted {
+            account: sender,
+            former,
+            ..
+        }) = senders.get(from)
+        else {
+            return None;
+        };
+        let device = opened.device();
+        signer(sender, former, device).is_none().then(|| Unlisted {
+            message: (from.clone(), *id),
+            device,
+            header: &mail.header,
+            sender,
+            former,
+        })
+    })
+}
+
 /// Whether it arrived before; of a request, whether it was answered.
 pub(super) fn is_seen(connection: &Connection, sender: &Address, id: &MessageId) -> Result<bool, Error> {
     let seen = connection

@@ -8,7 +8,7 @@ use protocol::identity::VerifiedAccount;
 use protocol::removal::VerifiedRemoval;
 use protocol::{Address, Code, DeviceId, MessageId};
 
-use super::receive::{Step, signer};
+use super::receive::{Step, Unlisted, unlisted};
 use super::unopened;
 use crate::account::Account;
 use crate::account::correspondent::{self, Known};
@@ -28,37 +28,29 @@ impl Session {
     ) -> Result<Signers, Error> {
         let mut removals: HashMap<DeviceId, Option<VerifiedRemoval>> = HashMap::new();
         let mut removed = HashMap::new();
-        for step in steps {
-            let Step::ToVerify { opened, mail, from, id } = step else {
-                continue;
-            };
-            let Some(Known::Trusted {
-                account: sender,
-                former,
-                ..
-            }) = senders.get(from)
-            else {
-                continue;
-            };
-            let device = opened.device();
-            if signer(sender, former, device).is_some() {
-                continue;
-            }
+        for Unlisted {
+            message,
+            device,
+            header,
+            sender,
+            former,
+        } in unlisted(steps, senders)
+        {
             if let Entry::Vacant(place) = removals.entry(device) {
                 place.insert(self.removal(account, device).await?);
             }
             let Some(Some(removal)) = removals.get(&device) else {
                 continue;
             };
-            let is_of_sender = std::iter::once(&**sender)
+            let is_of_sender = std::iter::once(sender)
                 .chain(former)
                 .any(|known| known.fingerprint() == removal.before.fingerprint());
-            let came_at = self.read(|connection| unopened::came_at(connection, (from, *id), &mail.header))?;
+            let came_at = self.read(|connection| unopened::came_at(connection, (&message.0, message.1), header))?;
             let before = removal.before.fingerprint();
             let is_of_sender =
-                is_of_sender || self.read(|connection| correspondent::had(connection, from, &before, came_at))?;
+                is_of_sender || self.read(|connection| correspondent::had(connection, &message.0, &before, came_at))?;
             if is_of_sender && removal.covers(came_at) {
-                removed.insert((from.clone(), *id), removal.before.clone());
+                removed.insert(message, removal.before.clone());
             }
         }
         Ok(removed)

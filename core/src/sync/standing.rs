@@ -162,10 +162,13 @@ fn set_former_cursor(tx: &Transaction<'_>, cursor: Cursor) -> Result<(), Error> 
 
 /// Whether the relay has an envelope of this phone's that it does not know, and it did not ask for what it lacks a short while ago.
 fn is_to_be_brought_up(connection: &Connection, deposited: Option<Digest>) -> Result<bool, Error> {
+    if !is_unknown(connection, deposited)? {
+        return Ok(false);
+    }
     let last: Option<i64> = setting(connection, BROUGHT_UP)?.and_then(|at| at.parse().ok());
     let now = clock::now();
     let recently = now.plus_days(-BRING_UP_DAYS).as_millis()..=now.as_millis();
-    Ok(is_unknown(connection, deposited)? && !last.is_some_and(|at| recently.contains(&at)))
+    Ok(!last.is_some_and(|at| recently.contains(&at)))
 }
 
 /// How far this phone has acknowledged, and the place of the last envelope that it sealed.

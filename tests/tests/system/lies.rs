@@ -4,16 +4,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use pli_core::keystore::{self, KeyPlace};
-use pli_core::store::StoreError;
 use pli_core::{Draft, Folder, Session};
 use pli_tests::line::Fault;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 use pli_tests::stranger::Stranger;
 use protocol::api::{Standing, path};
-use protocol::{Digest, Timestamp, cbor};
+use protocol::{Digest, cbor};
 
 use crate::devices::{linked, number};
+use crate::reissue::{accept, accepted_long_ago};
 use crate::rollback::{copy_phone, put_phone_back, settle};
 
 async fn reissued(place: &Place, home: &str) -> Session {
@@ -21,11 +20,6 @@ async fn reissued(place: &Place, home: &str) -> Session {
     gp.enrol(&address(GP), &place.reissue(GP)).await.unwrap();
     gp.phrase_shown().unwrap();
     gp
-}
-
-async fn accept(phone: &Session) {
-    let number = phone.identity(&address(GP)).await.unwrap().changed.unwrap();
-    phone.accept_identity(&address(GP), &number).unwrap();
 }
 
 /// The stranger plays an identity that the relay made up and names as one that ended, and has sent a mail.
@@ -86,7 +80,7 @@ async fn nothing_is_sealed_to_who_was_named_as_somebody_of_before() {
     let before = place.line.count(path::DEPOSITS);
     place.line.edit(path::KEYS, move |_| keys.clone());
     nurse.send(&draft(&[GP], "Secret")).unwrap();
-    let _ = nurse.sync().await;
+    assert!(nurse.sync().await.is_ok(), "held, or given up");
     assert_eq!(
         place.line.count(path::DEPOSITS),
         before,
@@ -104,25 +98,11 @@ async fn a_removal_signed_by_a_dead_identity_counts_no_longer_than_the_identity(
     tablet.sync().await.unwrap();
     tablet.send(&draft(&[NURSE], "Trop tard")).unwrap();
     tablet.sync().await.unwrap();
-    let other = gp
-        .devices()
-        .unwrap()
-        .into_iter()
-        .find(|device| !device.is_main)
-        .unwrap();
-    gp.remove_device(other.id).unwrap();
+    gp.remove_device(gp.devices().unwrap()[1].id).unwrap();
     gp.sync().await.unwrap();
     let _gp = reissued(&place, "gp-2").await;
     accept(&nurse).await;
-    let home = place.home(NURSE);
-    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
-    let long_ago = Timestamp::now().plus_days(-96).as_millis();
-    store
-        .write(|tx| {
-            let sql = format!("UPDATE correspondent_before SET accepted_at = {long_ago}");
-            tx.execute_batch(&sql).map_err(StoreError::from)
-        })
-        .unwrap();
+    accepted_long_ago(&place);
     nurse.sync().await.unwrap();
     assert_eq!(inbox(&nurse), ["Avant"]);
 }
@@ -207,7 +187,7 @@ async fn a_history_that_comes_while_the_backup_is_still_on_its_way_is_not_lost()
             place.line.fail_next(path::ARCHIVES, Fault::RequestLost);
         }
         gp.hurry().unwrap();
-        let _ = gp.sync().await;
+        assert!(gp.sync().await.is_err(), "the line is broken");
         place.line.calm();
         tablet.hurry().unwrap();
         tablet.sync().await.unwrap();
@@ -245,15 +225,15 @@ async fn a_relay_that_lies_of_deposits_takes_back_no_delivery() {
     let (nurse, gp) = (place.enrol(NURSE).await, with_backup(&place).await);
     gp.send(&draft(&[NURSE], "Lettre")).unwrap();
     place.line.fail_next(path::DEPOSITS, Fault::RequestLost);
-    let _ = gp.sync().await;
+    assert!(gp.sync().await.is_err(), "the line is broken");
     // The backup has it as queued by now.
     place.line.calm();
     gp.hurry().unwrap();
     place.line.fail_next(path::ARCHIVES, Fault::RequestLost);
-    let _ = gp.sync().await;
+    assert!(gp.sync().await.is_err(), "the line is broken");
     nurse.sync().await.unwrap();
     place.line.fail_next(path::ARCHIVES, Fault::RequestLost);
-    let _ = gp.sync().await;
+    assert!(gp.sync().await.is_err(), "the line is broken");
     place.line.calm();
     let sent = number(&gp, Folder::Sent, "Lettre");
     assert_eq!(state(&gp, sent, NURSE), "retrieved");
@@ -282,7 +262,7 @@ async fn a_mail_taken_back_after_a_lost_answer_makes_no_phone_put_back() {
     settle(&[&gp]).await;
     let sent = gp.send(&draft(&[NURSE], "Reprise")).unwrap();
     place.line.fail_next(path::DEPOSITS, Fault::ReplyCut);
-    let _ = gp.sync().await;
+    assert!(gp.sync().await.is_err(), "the line is broken");
     assert!(place.line.has_failed());
     gp.withdraw(sent).unwrap();
     gp.sync().await.unwrap();
@@ -299,15 +279,9 @@ async fn a_state_dropped_after_a_lost_answer_makes_no_phone_put_back() {
     settle(&[&nurse, &gp, &tablet]).await;
     gp.archive(number(&gp, Folder::Inbox, "Un")).unwrap();
     place.line.fail_next(path::DEPOSITS, Fault::ReplyCut);
-    let _ = gp.sync().await;
+    assert!(gp.sync().await.is_err(), "the line is broken");
     assert!(place.line.has_failed());
-    let other = gp
-        .devices()
-        .unwrap()
-        .into_iter()
-        .find(|device| !device.is_main)
-        .unwrap();
-    gp.remove_device(other.id).unwrap();
+    gp.remove_device(gp.devices().unwrap()[1].id).unwrap();
     gp.sync().await.unwrap();
     assert_eq!(archives_of_a_quiet_sync(&place, gp).await, 0);
 }

@@ -154,9 +154,22 @@ async fn begin_anew(place: &Place, gp: Session) -> Session {
 }
 
 /// The person accepts whoever the GP is now.
-async fn accept(phone: &Session) {
+pub(crate) async fn accept(phone: &Session) {
     let number = phone.identity(&address(GP)).await.unwrap().changed.unwrap();
     phone.accept_identity(&address(GP), &number).unwrap();
+}
+
+/// What the nurse has accepted, she has accepted longer ago than mail waits.
+pub(crate) fn accepted_long_ago(place: &Place) {
+    let home = place.home(NURSE);
+    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let long_ago = Timestamp::now().plus_days(-96).as_millis();
+    store
+        .write(|tx| {
+            let sql = format!("UPDATE correspondent_before SET accepted_at = {long_ago}");
+            tx.execute_batch(&sql).map_err(StoreError::from)
+        })
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,15 +236,7 @@ async fn what_comes_long_after_another_identity_was_accepted_is_not_read_any_mor
     gp.sync().await.unwrap();
     let _gp = begin_anew(&place, gp).await;
     accept(&nurse).await;
-    let home = place.home(NURSE);
-    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
-    let long_ago = Timestamp::now().plus_days(-96).as_millis();
-    store
-        .write(|tx| {
-            let sql = format!("UPDATE correspondent_before SET accepted_at = {long_ago}");
-            tx.execute_batch(&sql).map_err(StoreError::from)
-        })
-        .unwrap();
+    accepted_long_ago(&place);
     nurse.sync().await.unwrap();
     assert_eq!(inbox(&nurse), ["Avant"]);
     assert_eq!(nurse.unopened().unwrap()[0].reason, UnopenedReason::WrongSignature);

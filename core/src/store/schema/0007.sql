@@ -1,4 +1,4 @@
--- Schema 7: what becomes of a mail before it is here, and what left this device.
+-- Schema 7: what becomes of a mail before it is here, and what was to leave this device.
 
 -- How far a mail of this account's has come that another device wrote, and that comes here with the history.
 CREATE TABLE early_delivery (
@@ -9,7 +9,7 @@ CREATE TABLE early_delivery (
     PRIMARY KEY (id, address, state)
 ) STRICT, WITHOUT ROWID;
 
--- SHA-256 of the headers of the last envelopes that the relay is known to have accepted from this device.
+-- SHA-256 of the headers of the last envelopes that were sealed here: the relay may have accepted them.
 CREATE TABLE deposited (
     place  INTEGER PRIMARY KEY,
     header BLOB NOT NULL UNIQUE
