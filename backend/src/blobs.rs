@@ -169,7 +169,7 @@ impl Blobs {
 
 impl Blobs {
     /// Fails while the folder is not the marked one: its disk may have gone while the relay runs.
-    fn check_there(&self) -> io::Result<()> {
+    pub(crate) fn check_there(&self) -> io::Result<()> {
         if marked(&self.folder.join(MARKER))?.as_deref() == Some(self.id.as_str()) {
             Ok(())
         } else {

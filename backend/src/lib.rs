@@ -12,6 +12,7 @@ mod folder;
 mod http;
 mod idle;
 pub mod limits;
+mod metrics;
 mod relay;
 mod sockets;
 mod storage;

@@ -21,6 +21,7 @@ use crate::bodies::Bodies;
 use crate::bus::Bus;
 use crate::http::{self, App};
 use crate::limits::{Doors, Limits};
+use crate::metrics::Metrics;
 use crate::sockets::Entrance;
 use crate::storage::{Storage, StorageError, deposits, expiry, sequence, suspensions};
 use crate::tls::{self, Tls};
@@ -47,6 +48,8 @@ pub struct RelayConfig {
     pub name: String,
     /// Where its certificate comes from.
     pub tls: Tls,
+    /// Where the operator reads its figures, without TLS or token; nowhere unless it is said.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What an operator seldom changes; the defaults are the documented values.
@@ -106,16 +109,20 @@ impl Relay {
             Tls::Files { cert, key } => (Some(tls::from_files(cert, key)?), None),
             Tls::None => (None, None),
         };
-        let listener = TcpListener::bind(config.listen).map_err(RelayError::Listen)?;
-        listener.set_nonblocking(true)?;
-        let local_addr = listener.local_addr()?;
+        let (listener, local_addr) = listen(config.listen)?;
+        let operator = config.metrics.map(listen).transpose()?;
 
         let (stopping, is_stopping) = watch::channel(false);
         let (streams, ended) = mpsc::channel(1);
-        let server = Serving {
+        let metrics = Arc::new(Metrics::default());
+        let serving = |tls, metrics| Serving {
             limits: tuning.limits.clone(),
             tls,
+            metrics,
         };
+        let server = serving(tls, Arc::clone(&metrics));
+        // Connections of the operator's do not count among those of others.
+        let figures = serving(None, Arc::default());
         let app = App::new(http::Parts {
             name: config.name,
             doors: Doors::new(&tuning.limits),
@@ -127,12 +134,18 @@ impl Relay {
             bus,
             tokens: Tokens::default(),
             channels: http::Channels::default(),
+            metrics,
+            readiness: http::Readiness::default(),
             stopping: is_stopping.clone(),
             streams: Mutex::new(Some(streams)),
         });
         sweep(&app, clock::now()).await?;
         let handle = Handle::new();
-        let server = server.serve(listener, http::router(&app), handle.clone())?;
+        let mut servers = vec![server.serve(listener, http::router(&app), handle.clone())?];
+        let metrics_addr = operator.as_ref().map(|(_, address)| *address);
+        if let Some((listener, _)) = operator {
+            servers.push(figures.serve(listener, http::operator_router(&app), handle.clone())?);
+        }
         let sweeping = tokio::spawn(sweep_hourly(app.clone(), is_stopping));
         tracing::info!(port = local_addr.port(), "the relay listens");
         Ok(Running {
@@ -142,7 +155,8 @@ impl Relay {
             handle,
             local_addr,
             lock,
-            server,
+            metrics_addr,
+            servers,
             stopping,
             sweeping,
         })
@@ -158,7 +172,8 @@ pub struct Running {
     handle: Handle<SocketAddr>,
     local_addr: SocketAddr,
     lock: File,
-    server: JoinHandle<std::io::Result<()>>,
+    metrics_addr: Option<SocketAddr>,
+    servers: Vec<JoinHandle<std::io::Result<()>>>,
     stopping: watch::Sender<bool>,
     sweeping: JoinHandle<()>,
 }
@@ -168,6 +183,12 @@ impl Running {
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Where the operator reads its figures, if anywhere.
+    #[must_use]
+    pub const fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
     }
 
     /// The development CA's certificate, for clients' `--ca`; none with other certificates.
@@ -199,7 +220,10 @@ impl Running {
     pub async fn stop(mut self) -> Result<(), RelayError> {
         let _ = self.stopping.send(true);
         self.handle.graceful_shutdown(Some(GRACE));
-        let served = self.server.await;
+        let mut served = Vec::new();
+        for server in self.servers {
+            served.push(server.await);
+        }
         self.app.close_streams();
         // Ends once the last stream has dropped its sender.
         let _ = tokio::time::timeout(GRACE, self.ended.recv()).await;
@@ -207,7 +231,9 @@ impl Running {
         self.app.storage().close().await;
         drop(self.lock);
         tracing::info!("the relay has stopped");
-        served.map_err(std::io::Error::other)??;
+        for server in served {
+            server.map_err(std::io::Error::other)??;
+        }
         Ok(())
     }
 }
@@ -299,9 +325,17 @@ fn lock(data: &Path) -> Result<File, RelayError> {
     }
 }
 
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RelayError> {
+    let listener = TcpListener::bind(address).map_err(RelayError::Listen)?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
 /// How connections are let in and served.
 struct Serving {
     limits: Limits,
+    metrics: Arc<Metrics>,
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
@@ -325,13 +359,13 @@ impl Serving {
             .initial_stream_window_size(REQUEST_WINDOW_BYTES)
             .keep_alive_interval(patience)
             .keep_alive_timeout(patience);
-        let limits = &self.limits;
+        let (limits, metrics) = (&self.limits, self.metrics);
         Ok(if let Some(config) = self.tls {
             let tls = RustlsAcceptor::new(RustlsConfig::from_config(config)).handshake_timeout(patience);
-            tokio::spawn(server.acceptor(Entrance::new(tls, limits)).serve(service))
+            tokio::spawn(server.acceptor(Entrance::new(tls, limits, metrics)).serve(service))
         } else {
             let plain = DefaultAcceptor::new();
-            tokio::spawn(server.acceptor(Entrance::new(plain, limits)).serve(service))
+            tokio::spawn(server.acceptor(Entrance::new(plain, limits, metrics)).serve(service))
         })
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::idle::{Counted, Requests};
 use crate::limits::{Limits, network};
+use crate::metrics::Metrics;
 
 /// Bytes by which hyper knows HTTP/1 from HTTP/2: it waits for them without end.
 const OPENING: usize = 24;
@@ -31,13 +32,14 @@ pub(crate) struct Entrance<A> {
 
 impl<A> Entrance<A> {
     /// Within `limits`: so many places, and so much patience with each.
-    pub(crate) fn new(inner: A, limits: &Limits) -> Self {
+    pub(crate) fn new(inner: A, limits: &Limits, metrics: Arc<Metrics>) -> Self {
         Self {
             inner,
             places: Arc::new(Places {
                 most: limits.connections,
                 most_of_network: limits.network_connections,
                 taken: Mutex::default(),
+                metrics,
             }),
             patience: Duration::from_secs(limits.head_seconds),
             idle: Duration::from_secs(limits.idle_seconds),
@@ -96,6 +98,7 @@ struct Places {
     most: usize,
     most_of_network: usize,
     taken: Mutex<Taken>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Default)]
@@ -114,14 +117,17 @@ impl Places {
                 tracing::warn!("every place is taken: more connections are closed as they come");
             }
             taken.is_full = true;
+            self.metrics.connections_refused.count();
             return None;
         }
         taken.is_full = false;
         let of_network = taken.networks.get(&network).copied().unwrap_or_default();
         if of_network >= self.most_of_network {
+            self.metrics.connections_refused.count();
             return None;
         }
         taken.all = taken.all.saturating_add(1);
+        self.metrics.connections.set(taken.all);
         taken.networks.insert(network, of_network.saturating_add(1));
         drop(taken);
         Some(Place { places: self, network })
@@ -139,6 +145,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all = taken.all.saturating_sub(1);
+        self.places.metrics.connections.set(taken.all);
         if let Some(of_network) = taken.networks.get_mut(&self.network) {
             *of_network = of_network.saturating_sub(1);
             if *of_network == 0 {

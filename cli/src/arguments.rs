@@ -55,6 +55,7 @@ pub(crate) enum Command {
         "pli serve --data relay --dev-tls",
         "pli serve --data /var/lib/pli --listen 0.0.0.0:8443 --cert chain.pem --key key.pem --name relay.example",
         "pli serve --data relay --listen 127.0.0.1:8080 --plain",
+        "pli serve --data relay --dev-tls --metrics 127.0.0.1:9464",
     ]))]
     Serve(Serve),
     #[command(about = say("Operate a relay's directory", "Gérer l'annuaire d'un relais"), after_help = examples(&[
@@ -152,6 +153,11 @@ pub(crate) struct Serve {
         "Nom du relais, repris dans chaque défi [par défaut : pli]"
     ))]
     pub(crate) name: String,
+    #[arg(long, value_name = "ADDRESS:PORT", help = say(
+        "Where Prometheus reads counts, without TLS or token; who reaches it may read them [default: nowhere]",
+        "Où Prometheus lit des comptes, sans TLS ni jeton ; qui y accède peut les lire [par défaut : nulle part]"
+    ))]
+    pub(crate) metrics: Option<SocketAddr>,
     #[arg(long, hide = true)]
     pub(crate) until_stdin_closes: bool,
 }

@@ -22,6 +22,7 @@ struct Serving {
     url: String,
     ca: Option<PathBuf>,
     name: String,
+    metrics: Option<String>,
 }
 
 /// Runs a relay until it should end; what it accepted is finished first.
@@ -37,6 +38,7 @@ pub(crate) async fn serve(asked: Serve, screen: Screen) -> Result<(), Failure> {
         listen: asked.listen,
         name: asked.name.clone(),
         tls,
+        metrics: asked.metrics,
     };
     let ending = Ending::listen(asked.until_stdin_closes).map_err(Failure::System)?;
     let running = Relay::start(config).await?;
@@ -44,6 +46,9 @@ pub(crate) async fn serve(asked: Serve, screen: Screen) -> Result<(), Failure> {
         url: format!("{scheme}://{}", running.local_addr()),
         ca: running.ca().map(Path::to_path_buf),
         name: asked.name,
+        metrics: running
+            .metrics_addr()
+            .map(|address| format!("http://{address}/metrics")),
     };
     screen.answer(&serving, |serving| {
         let url = &serving.url;
@@ -57,6 +62,13 @@ pub(crate) async fn serve(asked: Serve, screen: Screen) -> Result<(), Failure> {
             text.push_str(&tell!(
                 "Clients take its authority: --ca {ca}",
                 "Les clients prennent son autorité : --ca {ca}"
+            ));
+        }
+        if let Some(metrics) = &serving.metrics {
+            text.push('\n');
+            text.push_str(&tell!(
+                "Whoever reaches it reads its figures at {metrics}",
+                "Qui peut y accéder lit ses chiffres à {metrics}"
             ));
         }
         text

@@ -161,6 +161,7 @@ async fn start(folder: &TempDir, listen: SocketAddr, tuning: Tuning, tls: Tls) -
         listen,
         name: "relay.test".to_owned(),
         tls,
+        metrics: None,
     };
     Relay::start_tuned(config, tuning).await.unwrap()
 }

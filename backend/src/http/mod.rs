@@ -5,6 +5,7 @@ mod accounts;
 mod archives;
 mod directory;
 mod extract;
+mod health;
 mod keys;
 mod links;
 mod mail;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware;
 use axum::routing::{delete, get, post};
 use protocol::Code;
 use protocol::api::path;
@@ -27,9 +29,11 @@ use crate::blobs::Blobs;
 use crate::bodies::Bodies;
 use crate::bus::Bus;
 use crate::limits::Doors;
+use crate::metrics::Metrics;
 use crate::relay::Tuning;
 use crate::storage::Storage;
 use crate::tokens::Tokens;
+pub(crate) use health::Readiness;
 pub(crate) use links::Channels;
 use refusal::Refusal;
 
@@ -45,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) bus: Arc<Bus>,
     pub(crate) tokens: Tokens,
     pub(crate) channels: Channels,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) readiness: Readiness,
     /// Turns true when the relay stops.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Every open stream holds a clone, so that the stop can wait for them; none are opened once it is taken.
@@ -99,6 +105,19 @@ impl App {
 
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// How many streams are open.
+    fn streams(&self) -> usize {
+        let streams = self.0.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        // One is the original, which no stream holds.
+        streams
+            .as_ref()
+            .map_or(0, |guard| guard.strong_count().saturating_sub(1))
     }
 
     fn channels(&self) -> &Channels {
@@ -160,9 +179,21 @@ pub(crate) fn router(app: &App) -> Router {
             get(sequence::standing).post(sequence::acknowledge),
         )
         .route(path::STREAM, get(stream::open))
+        .route(health::HEALTHY, get(health::healthy))
+        .route(health::READY, get(health::ready))
         .fallback(async || Refusal::new(Code::NotFound, "no such path"))
         .method_not_allowed_fallback(async || {
             Refusal::new(Code::NotFound, "no such method at this path").with_status(StatusCode::METHOD_NOT_ALLOWED)
         })
+        .layer(middleware::from_fn_with_state(app.clone(), health::count))
+        .with_state(app.clone())
+}
+
+/// What the operator alone reads: whoever reaches its listener needs no token.
+pub(crate) fn operator_router(app: &App) -> Router {
+    Router::new()
+        .route(health::HEALTHY, get(health::healthy))
+        .route(health::READY, get(health::ready))
+        .route(health::METRICS, get(health::read_figures))
         .with_state(app.clone())
 }

@@ -69,6 +69,7 @@ impl IntoResponse for Refusal {
         tracing::debug!(code = self.0.code.as_str(), "refused");
         let body = serde_json::to_string(&self.0).unwrap_or_default();
         let mut response = (status, body).into_response();
+        response.extensions_mut().insert(self.0.code);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         match self.0.code {

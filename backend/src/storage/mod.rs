@@ -9,6 +9,7 @@ pub(crate) mod deposits;
 pub(crate) mod directory;
 pub(crate) mod ended;
 pub(crate) mod expiry;
+pub(crate) mod figures;
 pub(crate) mod prekeys;
 pub(crate) mod removals;
 pub(crate) mod sequence;

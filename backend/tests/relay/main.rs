@@ -15,6 +15,7 @@ mod crowds;
 mod directory;
 mod doors;
 mod expiry;
+mod health;
 mod journey;
 mod lifecycle;
 mod links;

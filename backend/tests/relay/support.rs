@@ -378,6 +378,7 @@ pub(crate) fn config(data: &TempDir, tls: Tls) -> RelayConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         name: "relay.test".to_owned(),
         tls,
+        metrics: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
     }
 }
 

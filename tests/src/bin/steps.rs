@@ -50,6 +50,7 @@ async fn serve(listen: &str) -> Result<(), Failure> {
         listen: listen.parse()?,
         name: "relay.test".to_owned(),
         tls: Tls::None,
+        metrics: None,
     };
     let running = Relay::start(config).await?;
     println!("{}", running.local_addr());
