@@ -5,10 +5,15 @@
 mod charset;
 mod date;
 mod document;
+mod guess;
 mod header;
 mod lab;
+mod lines;
 mod marker;
 mod read;
+mod refusal;
+mod source;
+mod spell;
 mod warning;
 mod write;
 
@@ -16,6 +21,8 @@ pub use charset::Charset;
 pub use document::{Document, Patient};
 pub use header::{Fields, Header, HeaderProblem, Nir, Party, header_problems};
 pub use lab::{Flag, Lab, LabLine, LabResult, ResultKind, ResultStatus};
-pub use read::{HprimError, LineEnd, MAX_BYTES, MAX_DOCUMENTS, MAX_LINES, Reading, charset_of, read};
+pub use lines::LineEnd;
+pub use read::{MAX_BYTES, MAX_DOCUMENTS, MAX_LINES, Reading, charset_of, read, text_of};
+pub use refusal::HprimError;
 pub use warning::{Deviation, MAX_WARNINGS, Warning};
 pub use write::{WriteOptions, Written, write};

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
-use super::charset::{self, BOM, Charset};
+use super::charset::Charset;
 use super::date::{DateForm, DateLine};
 use super::document::{Document, tidy_lines};
+use super::guess::{guess, line_text};
 use super::header::{Header, LINES, WIDTHS, without_controls};
 use super::lab::{FIELDS, Flag, Lab, LabLine, LabResult, Prefix, ResultKind, ResultStatus, marked};
-use super::marker::{Marker, is_armoured, is_hprim_sante};
+use super::lines::{Line, LineEnd, split, split_lines, usual_line_end};
+use super::marker::{Marker, is_armoured};
+use super::refusal::{HprimError, refuse_other_formats};
+use super::source::Source;
 use super::warning::{Deviation, Warning, Warnings};
-use crate::code::coded;
 
 /// The longest file read, in bytes: the largest message ever granted.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;
@@ -66,301 +69,115 @@ impl fmt::Debug for Reading {
     }
 }
 
-/// How lines end.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum LineEnd {
-    /// 0D.
-    Cr,
-    /// 0D 0A, the strict form.
-    #[default]
-    CrLf,
-    /// 0A.
-    Lf,
-    /// 0A 0D.
-    LfCr,
-}
-
-impl LineEnd {
-    /// The bytes.
-    #[must_use]
-    pub const fn bytes(self) -> &'static [u8] {
-        match self {
-            Self::Cr => b"\r",
-            Self::CrLf => b"\r\n",
-            Self::Lf => b"\n",
-            Self::LfCr => b"\n\r",
-        }
-    }
-}
-
-/// Why a file cannot be read as HPRIM. Codes are stable; none is worth trying again.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HprimError {
-    /// `#BINASCII1#`.
-    #[error("this is a message in the old #BINASCII1# armour (APICRYPT v1): ask the sender to send it again")]
-    Armoured,
-    /// Nothing but blanks.
-    #[error("the file is empty: ask the sender to send it again")]
-    Empty,
-    /// `H|~^\&`.
-    #[error("this is an HPRIM Santé (ASTM) file, another format: open it in the laboratory software")]
-    HprimSante,
-    /// Fewer than twelve lines, or twelve that are no header.
-    #[error("the twelve header lines of HPRIM are missing: check that this is the right file")]
-    NoHeader,
-    /// NUL bytes.
-    #[error("this is not a text file: check that this is the right file")]
-    NotText,
-    /// Over [`MAX_BYTES`].
-    #[error("the file is larger than 10 MB: send it in parts")]
-    TooLarge,
-    /// Over [`MAX_DOCUMENTS`].
-    #[error("the file holds more than 1,000 documents: send it in parts")]
-    TooManyDocuments,
-    /// Over [`MAX_LINES`].
-    #[error("the file holds more than 100,000 lines: send it in parts")]
-    TooManyLines,
-    /// A byte order mark of UTF-16.
-    #[error("the file is in UTF-16: save it as ISO-8859-1 or UTF-8")]
-    Utf16,
-}
-
-coded! {
-    HprimError {
-        Armoured = "hprim-armoured",
-        Empty = "hprim-empty",
-        HprimSante = "hprim-sante",
-        NoHeader = "hprim-no-header",
-        NotText = "hprim-not-text",
-        TooLarge = "hprim-too-large",
-        TooManyDocuments = "hprim-too-many-documents",
-        TooManyLines = "hprim-too-many-lines",
-        Utf16 = "hprim-utf16",
-    }
-}
-
-impl HprimError {
-    /// The sentence shown to a French-speaking user; `Display` has the English one.
-    #[must_use]
-    pub const fn in_french(self) -> &'static str {
-        match self {
-            Self::Armoured => {
-                "C'est un message à l'ancien format #BINASCII1# (APICRYPT v1) : demandez à l'expéditeur de le renvoyer."
-            }
-            Self::Empty => "Le fichier est vide : demandez à l'expéditeur de le renvoyer.",
-            Self::HprimSante => {
-                "C'est un fichier HPRIM Santé (ASTM), un autre format : ouvrez-le dans le logiciel de laboratoire."
-            }
-            Self::NoHeader => "Les douze lignes d'en-tête HPRIM manquent : vérifiez que c'est le bon fichier.",
-            Self::NotText => "Ce n'est pas un fichier de texte : vérifiez que c'est le bon fichier.",
-            Self::TooLarge => "Le fichier dépasse 10 Mo : envoyez-le en plusieurs fois.",
-            Self::TooManyDocuments => "Le fichier contient plus de 1 000 documents : envoyez-le en plusieurs fois.",
-            Self::TooManyLines => "Le fichier contient plus de 100 000 lignes : envoyez-le en plusieurs fois.",
-            Self::Utf16 => "Le fichier est en UTF-16 : enregistrez-le en ISO-8859-1 ou en UTF-8.",
-        }
-    }
-}
-
 /// Reads an HPRIM file, however it was written.
 ///
 /// # Errors
 ///
 /// When there is no document to read in it, or it is over a limit.
 pub fn read(bytes: &[u8]) -> Result<Reading, HprimError> {
-    let content_start = refuse_other_formats(bytes)?;
+    if bytes.len() > MAX_BYTES {
+        return Err(HprimError::TooLarge);
+    }
     let mut warnings = Warnings::default();
-    let encoding = note_charset(bytes, &mut warnings);
-    let content_end = match bytes.strip_suffix(b"\x1A") {
-        Some(rest) => {
+    let source = open(bytes, &mut warnings);
+    refuse_other_formats(&source.bytes)?;
+    let content = match source.bytes.strip_suffix(b"\x1A") {
+        Some(content) => {
             warnings.note(Deviation::EndOfFileByte, 0);
-            rest.len().max(content_start)
+            content
         }
-        None => bytes.len(),
+        None => &source.bytes,
     };
-    let content = bytes.get(content_start..content_end).unwrap_or_default();
     let line_end = usual_line_end(content);
     if line_end != LineEnd::CrLf {
         warnings.note(Deviation::LineEndNotCrlf, 0);
     }
-    let lines = split_lines(content, content_start, line_end, &mut warnings)?;
-
-    let has_marker = lines.iter().any(|line| line.marker.is_some());
     let mut file = FileReader {
-        bytes,
-        encoding,
-        lines: &lines,
-        has_marker,
+        bytes: content,
+        charset: source.charset,
+        has_marker: false,
         warnings,
         documents: Vec::new(),
         ranges: Vec::new(),
         stray: Vec::new(),
     };
-    file.read_documents()?;
+    file.read_lines(line_end)
+        // Only now: a letter with a stray NUL in it can still be read.
+        .map_err(|error| {
+            if content.contains(&0) {
+                HprimError::NotText
+            } else {
+                error
+            }
+        })?;
     let FileReader {
         documents,
-        ranges,
+        mut ranges,
         stray,
         warnings,
         ..
     } = file;
-    if documents.is_empty() {
-        return Err(HprimError::NoHeader);
-    }
-    let stray = tidy_lines(&stray, String::as_str).join("\n");
+    source.place_in_file(&mut ranges);
     Ok(Reading {
         documents,
         ranges,
-        stray,
-        encoding,
+        stray: tidy_lines(&stray, String::as_str).join("\n"),
+        encoding: source.charset,
         line_end,
         warnings: warnings.into_vec(),
     })
 }
 
+/// All of a file as text, lines separated by `\n`, whether it is HPRIM or not; nothing of one that is no text.
+#[must_use]
+pub fn text_of(bytes: &[u8]) -> String {
+    if read(bytes) == Err(HprimError::NotText) {
+        return String::new();
+    }
+    let source = open(bytes, &mut Warnings::default());
+    let bytes = &*source.bytes;
+    let lines: Vec<String> = split(bytes, usual_line_end(bytes))
+        .filter_map(|(range, _)| bytes.get(range))
+        .map(|line| without_controls(&line_text(line, source.charset).0))
+        .collect();
+    lines.join("\n")
+}
+
 /// The charset [`read`](fn@read) would take `bytes` to be in, whether they are HPRIM or not.
 #[must_use]
 pub fn charset_of(bytes: &[u8]) -> Charset {
-    charset::detect(bytes).unwrap_or(Charset::Utf8Bom)
+    guess(bytes).charset
 }
 
-/// Where the content starts, past a byte order mark.
-fn refuse_other_formats(bytes: &[u8]) -> Result<usize, HprimError> {
-    if bytes.len() > MAX_BYTES {
-        return Err(HprimError::TooLarge);
-    }
-    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
-        return Err(HprimError::Utf16);
-    }
-    let content = bytes.strip_prefix(BOM).unwrap_or(bytes);
-    if content.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1A) {
-        return Err(HprimError::Empty);
-    }
-    if is_hprim_sante(content) {
-        return Err(HprimError::HprimSante);
-    }
-    if is_armoured(content) {
-        return Err(HprimError::Armoured);
-    }
-    if content.contains(&0) {
-        return Err(HprimError::NotText);
-    }
-    Ok(bytes.len().saturating_sub(content.len()))
-}
-
-fn note_charset(bytes: &[u8], warnings: &mut Warnings) -> Charset {
-    if bytes.starts_with(BOM) {
+fn open<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Source<'a> {
+    let guess = guess(bytes);
+    let deviation = match guess.charset {
+        Charset::Cp850 => Some(Deviation::CharsetCp850),
+        Charset::Iso8859_1 => None,
+        Charset::MacRoman => Some(Deviation::CharsetMacRoman),
+        Charset::Utf16Be | Charset::Utf16Le => Some(Deviation::CharsetUtf16),
+        Charset::Utf8 | Charset::Utf8Bom => Some(Deviation::CharsetUtf8),
+        Charset::Windows1252 => Some(Deviation::CharsetWindows1252),
+    };
+    if guess.charset == Charset::Utf8Bom {
         warnings.note(Deviation::ByteOrderMark, 1);
     }
-    let Some(encoding) = charset::detect(bytes) else {
-        warnings.note(Deviation::InvalidUtf8, 0);
-        return Charset::Utf8Bom;
-    };
-    match encoding {
-        Charset::Iso8859_1 => {}
-        Charset::Utf8 | Charset::Utf8Bom => warnings.note(Deviation::CharsetUtf8, 0),
-        Charset::Windows1252 => {
-            warnings.note(Deviation::CharsetWindows1252, 0);
-            // 8E is Ž here, and é in MacRoman: French has far more of the latter.
-            if bytes
-                .iter()
-                .any(|byte| matches!(byte, 0x81 | 0x8D | 0x8E | 0x8F | 0x90 | 0x9D))
-            {
-                warnings.note(Deviation::CharsetDoubtful, 0);
-            }
-        }
+    if let Some(deviation) = deviation {
+        warnings.note(deviation, 0);
     }
-    encoding
-}
-
-/// One line of the file.
-struct Line {
-    /// From 1.
-    number: usize,
-    /// Its bytes in the file, line end excluded.
-    range: Range<usize>,
-    /// Where the next line starts.
-    next: usize,
-    marker: Option<Marker>,
-}
-
-/// The line end most lines have. Lone pairs and single characters tell; runs of three and more are blank lines.
-fn usual_line_end(content: &[u8]) -> LineEnd {
-    let (mut cr, mut cr_lf, mut lf, mut lf_cr) = (0usize, 0usize, 0usize, 0usize);
-    let mut rest = content;
-    while let Some(start) = rest.iter().position(|byte| is_line_byte(*byte)) {
-        let run = rest.get(start..).unwrap_or_default();
-        let length = run.iter().position(|byte| !is_line_byte(*byte)).unwrap_or(run.len());
-        let (run, after) = run.split_at_checked(length).unwrap_or((run, &[]));
-        let count = match run {
-            [b'\r'] | [b'\r', b'\r', ..] => &mut cr,
-            [b'\n'] | [b'\n', b'\n', ..] => &mut lf,
-            [b'\n', ..] => &mut lf_cr,
-            _ => &mut cr_lf,
-        };
-        *count = count.saturating_add(1);
-        rest = after;
+    if guess.is_unmarked {
+        warnings.note(Deviation::ByteOrderMarkMissing, 0);
     }
-    let most = cr.max(cr_lf).max(lf).max(lf_cr);
-    match most {
-        _ if most == cr_lf => LineEnd::CrLf,
-        _ if most == lf => LineEnd::Lf,
-        _ if most == cr => LineEnd::Cr,
-        _ => LineEnd::LfCr,
+    if guess.is_doubtful {
+        warnings.note(Deviation::CharsetDoubtful, 0);
     }
-}
-
-fn is_line_byte(byte: u8) -> bool {
-    matches!(byte, b'\r' | b'\n')
-}
-
-/// The lines of `content`, which starts at `offset` in the file.
-fn split_lines(
-    content: &[u8],
-    offset: usize,
-    usual: LineEnd,
-    warnings: &mut Warnings,
-) -> Result<Vec<Line>, HprimError> {
-    let mut lines = Vec::new();
-    let mut rest = content;
-    let mut start = offset;
-    while !rest.is_empty() {
-        if lines.len() == MAX_LINES {
-            return Err(HprimError::TooManyLines);
-        }
-        let number = lines.len().saturating_add(1);
-        let length = rest.iter().position(|byte| is_line_byte(*byte)).unwrap_or(rest.len());
-        let (line, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        let line_end = match after {
-            [] => None,
-            [b'\n', b'\r', ..] if usual == LineEnd::LfCr => Some(LineEnd::LfCr),
-            [b'\r', b'\n', ..] => Some(LineEnd::CrLf),
-            [b'\r', ..] => Some(LineEnd::Cr),
-            _ => Some(LineEnd::Lf),
-        };
-        if line_end.is_some_and(|line_end| line_end != usual) {
-            warnings.note(Deviation::LineEndsMixed, number);
-        }
-        let end_length = line_end.map_or(0, |line_end| line_end.bytes().len());
-        let end = start.saturating_add(length);
-        let next = end.saturating_add(end_length);
-        lines.push(Line {
-            number,
-            range: start..end,
-            next,
-            marker: Marker::of(line),
-        });
-        rest = after.get(end_length..).unwrap_or_default();
-        start = next;
-    }
-    Ok(lines)
+    Source::new(bytes, guess.charset, warnings)
 }
 
 /// A file on its way to documents.
 struct FileReader<'a> {
     bytes: &'a [u8],
-    encoding: Charset,
-    lines: &'a [Line],
+    charset: Charset,
     has_marker: bool,
     warnings: Warnings,
     documents: Vec<Document>,
@@ -369,8 +186,18 @@ struct FileReader<'a> {
 }
 
 impl<'a> FileReader<'a> {
-    fn read_documents(&mut self) -> Result<(), HprimError> {
-        let mut rest = self.lines;
+    fn read_lines(&mut self, line_end: LineEnd) -> Result<(), HprimError> {
+        let lines = split_lines(self.bytes, line_end, &mut self.warnings)?;
+        self.has_marker = lines.iter().any(|line| line.marker.is_some());
+        self.read_documents(&lines)?;
+        if self.documents.is_empty() {
+            return Err(HprimError::NoHeader);
+        }
+        Ok(())
+    }
+
+    fn read_documents(&mut self, lines: &[Line]) -> Result<(), HprimError> {
+        let mut rest = lines;
         loop {
             let end = rest
                 .iter()
@@ -379,7 +206,7 @@ impl<'a> FileReader<'a> {
                 if self.read_document(rest)? {
                     self.warnings.note(Deviation::DocumentEndMissing, last_number(rest));
                 }
-                self.warnings.note(Deviation::FileEndMissing, last_number(self.lines));
+                self.warnings.note(Deviation::FileEndMissing, last_number(lines));
                 return Ok(());
             };
             let (segment, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
@@ -425,7 +252,7 @@ impl<'a> FileReader<'a> {
     }
 
     /// Reads the lines up to an end marker, and says whether they were a document.
-    fn read_document(&mut self, segment: &'a [Line]) -> Result<bool, HprimError> {
+    fn read_document(&mut self, segment: &[Line]) -> Result<bool, HprimError> {
         if segment.iter().all(|line| self.is_blank(line)) {
             return Ok(false);
         }
@@ -532,7 +359,7 @@ impl<'a> FileReader<'a> {
         }
     }
 
-    fn read_body(&mut self, body: &'a [Line]) -> (String, Option<Lab>) {
+    fn read_body(&mut self, body: &[Line]) -> (String, Option<Lab>) {
         if let [blank, rest @ ..] = body
             && self.is_blank(blank)
             && !rest.is_empty()
@@ -631,15 +458,18 @@ impl<'a> FileReader<'a> {
 
     /// The line without control characters; those it had are noted.
     fn clean_text(&mut self, line: &Line) -> String {
-        let written = charset::decode(self.raw(line), self.encoding);
-        if written.chars().any(|c| c.is_control() && c != '\t') {
+        let (text, deviation) = line_text(self.raw(line), self.charset);
+        if let Some(deviation) = deviation {
+            self.warnings.note(deviation, line.number);
+        }
+        if text.chars().any(|c| c.is_control() && c != '\t') {
             self.warnings.note(Deviation::ControlCharacter, line.number);
         }
-        without_controls(&written)
+        without_controls(&text)
     }
 
     fn text(&self, line: &Line) -> String {
-        without_controls(&charset::decode(self.raw(line), self.encoding))
+        without_controls(&line_text(self.raw(line), self.charset).0)
     }
 
     fn raw(&self, line: &Line) -> &'a [u8] {

@@ -55,6 +55,10 @@ macro_rules! deviations {
 }
 
 deviations! {
+    /// UTF-8 that was read as another charset and saved again; it was put right.
+    AccentsMended = "hprim-accents-mended",
+        "Les accents d'une ligne avaient été abîmés par un changement de jeu de caractères ; ils sont rétablis.",
+        "The accents of a line had been mangled by a change of charset; they were put right.";
     /// `#BINASCII1#` inside a document.
     ArmouredPart = "hprim-armoured-part",
         "Une partie est chiffrée à l'ancien format #BINASCII1# ; elle reste illisible.",
@@ -75,18 +79,38 @@ deviations! {
     ByteOrderMark = "hprim-byte-order-mark",
         "Le fichier commence par une marque d'ordre des octets (BOM).",
         "The file starts with a byte order mark (BOM).";
+    /// UTF-16 without byte order mark.
+    ByteOrderMarkMissing = "hprim-byte-order-mark-missing",
+        "La marque d'ordre des octets (BOM) manque ; l'ordre est déduit.",
+        "The byte order mark (BOM) is missing; the order was deduced.";
     /// The writer replaced characters the charset lacks.
     CharacterSpelled = "hprim-character-spelled",
         "Un caractère absent du jeu de caractères a été écrit autrement (œ en oe, € en EUR).",
         "A character the charset lacks was spelled out (oe, EUR).";
-    /// What was written reads as valid UTF-8 too.
+    /// What was written reads as another charset too.
     CharsetAmbiguous = "hprim-charset-ambiguous",
-        "Ces caractères, une fois écrits, peuvent être pris pour de l'UTF-8.",
-        "These characters, once written, can be taken for UTF-8.";
-    /// Bytes that Windows-1252 does not define, or the usual sign of `MacRoman`.
+        "Ces caractères, une fois écrits, peuvent être lus dans un autre jeu de caractères.",
+        "These characters, once written, can be read in another charset.";
+    /// Code page 850 makes the better French.
+    CharsetCp850 = "hprim-charset-cp850",
+        "Le fichier paraît être en CP850 (MS-DOS) et non en ISO-8859-1 : vérifiez les accents.",
+        "The file seems to be in CP850 (MS-DOS), not ISO-8859-1: check the accents.";
+    /// No charset makes good French, or two do.
     CharsetDoubtful = "hprim-charset-doubtful",
         "Le jeu de caractères est douteux : des accents peuvent être faux.",
         "The charset is doubtful: accents may be wrong.";
+    /// `MacRoman` makes the better French.
+    CharsetMacRoman = "hprim-charset-macroman",
+        "Le fichier paraît être en MacRoman (Macintosh) et non en ISO-8859-1 : vérifiez les accents.",
+        "The file seems to be in MacRoman (Macintosh), not ISO-8859-1: check the accents.";
+    /// UTF-8 in a file of another charset, or the reverse.
+    CharsetMixed = "hprim-charset-mixed",
+        "Une ligne n'est pas dans le jeu de caractères du fichier ; elle est lue dans le sien.",
+        "A line is not in the charset of the file; it was read in its own.";
+    /// UTF-16 where ISO-8859-1 is usual.
+    CharsetUtf16 = "hprim-charset-utf16",
+        "Le fichier est en UTF-16 et non en ISO-8859-1.",
+        "The file is in UTF-16, not ISO-8859-1.";
     /// UTF-8 where ISO-8859-1 is usual.
     CharsetUtf8 = "hprim-charset-utf8",
         "Le fichier est en UTF-8 et non en ISO-8859-1.",
@@ -139,10 +163,10 @@ deviations! {
     HeaderShifted = "hprim-header-shifted",
         "Des lignes vides précèdent l'en-tête.",
         "Blank lines come before the header.";
-    /// UTF-8 announced, other bytes found.
-    InvalidUtf8 = "hprim-invalid-utf8",
-        "Le fichier s'annonce en UTF-8 mais contient autre chose.",
-        "The file announces UTF-8 but holds something else.";
+    /// UTF-16 with half characters.
+    InvalidUtf16 = "hprim-invalid-utf16",
+        "Le fichier est en UTF-16 mais des caractères sont coupés.",
+        "The file is in UTF-16, but characters are cut in half.";
     /// LF, CR or LF-CR.
     LineEndNotCrlf = "hprim-line-end-not-crlf",
         "Les fins de ligne ne sont pas CR LF.",

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use super::charset::{self, BOM, Charset};
+use super::charset::{self, Charset};
 use super::date::DateLine;
 use super::document::{Document, tidy_text};
 use super::header::{Header, WIDTHS, without_controls};
 use super::lab::{Lab, LabLine};
+use super::lines::LineEnd;
 use super::marker::{Marker, as_plain_text, is_hprim_sante};
-use super::read::LineEnd;
+use super::read::text_of;
+use super::spell::spell;
 use super::warning::{Deviation, Warning, Warnings};
 
 /// How to write. The default is what practice software expects: ISO-8859-1 and CR LF.
@@ -48,27 +50,19 @@ pub fn write(documents: &[Document], options: &WriteOptions) -> Written {
     let mut file = FileWriter {
         options,
         bytes: Vec::new(),
+        text: String::new(),
         line: 0,
         warnings: Warnings::default(),
     };
-    if options.charset == Charset::Utf8Bom {
-        file.bytes.extend_from_slice(BOM);
-    }
+    file.bytes.extend_from_slice(options.charset.mark());
     for document in documents {
         file.write_document(document);
     }
     file.put(Marker::FileEnd.line());
-    let FileWriter {
-        bytes, mut warnings, ..
-    } = file;
-    if matches!(options.charset, Charset::Iso8859_1 | Charset::Windows1252)
-        && charset::detect(&bytes) == Some(Charset::Utf8)
-    {
-        warnings.note(Deviation::CharsetAmbiguous, 0);
-    }
+    file.note_ambiguity();
     Written {
-        bytes,
-        warnings: warnings.into_vec(),
+        bytes: file.bytes,
+        warnings: file.warnings.into_vec(),
     }
 }
 
@@ -76,6 +70,8 @@ pub fn write(documents: &[Document], options: &WriteOptions) -> Written {
 struct FileWriter<'a> {
     options: &'a WriteOptions,
     bytes: Vec<u8>,
+    /// What the bytes are to be read as, each line closed by `\n`.
+    text: String,
     /// Lines written.
     line: usize,
     warnings: Warnings,
@@ -148,7 +144,7 @@ impl FileWriter<'_> {
             self.warn(Deviation::ControlCharacter);
         }
         let text = without_controls(text);
-        let (spelled, is_spelled) = charset::spell(&text, self.options.charset);
+        let (spelled, is_spelled) = spell(&text, self.options.charset);
         if is_spelled {
             self.warn(Deviation::CharacterSpelled);
         }
@@ -169,9 +165,23 @@ impl FileWriter<'_> {
     }
 
     fn put(&mut self, line: &str) {
-        charset::encode(line, self.options.charset, &mut self.bytes);
-        self.bytes.extend_from_slice(self.options.line_end.bytes());
+        let charset = self.options.charset;
+        charset::encode(line, charset, &mut self.bytes);
+        for byte in self.options.line_end.bytes() {
+            charset::encode(char::from(*byte).encode_utf8(&mut [0]), charset, &mut self.bytes);
+        }
+        self.text.push_str(line);
+        self.text.push('\n');
         self.line = self.line.saturating_add(1);
+    }
+
+    /// Nothing in a file says its charset: other software may guess like the reader here.
+    fn note_ambiguity(&mut self) {
+        let read = text_of(&self.bytes);
+        let differs = |(written, read): (&str, &str)| written != read;
+        if let Some(place) = self.text.lines().zip(read.split('\n')).position(differs) {
+            self.warnings.note(Deviation::CharsetAmbiguous, place.saturating_add(1));
+        }
     }
 
     /// Notes `deviation` for the line about to be written.

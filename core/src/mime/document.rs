@@ -1,7 +1,6 @@
 //! The HPRIM document of a letter: by what name it is known among the parts, and what a person reads of it.
 //! Its format is `crate::hprim`'s.
 
-use super::text::{decoded, with_lf};
 use crate::hprim;
 
 /// The name of the text part that marks it as HPRIM.
@@ -20,6 +19,6 @@ pub(super) fn is_hprim_name(name: &str) -> bool {
 pub(super) fn hprim_text(document: &[u8]) -> String {
     match hprim::read(document) {
         Ok(reading) => reading.plain_text(),
-        Err(_) => with_lf(&decoded(document, Some(hprim::charset_of(document).label()))),
+        Err(_) => hprim::text_of(document),
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod hprim;
+mod hprim_charsets;
 mod hprim_random;
 mod keystore;
 mod mime;
