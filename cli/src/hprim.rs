@@ -160,6 +160,7 @@ pub(crate) fn refusal(error: hprim::HprimError) -> String {
 fn line_end(end: LineEnd) -> &'static str {
     match end {
         LineEnd::Cr => "CR",
+        LineEnd::CrCrLf => "CR CR LF",
         LineEnd::CrLf => "CR LF",
         LineEnd::Lf => "LF",
         LineEnd::LfCr => "LF CR",
