@@ -14,7 +14,8 @@ use crate::storage::connection;
 use crate::storage::directory::{self, Imported, Person};
 use crate::storage::{StorageError, accounts, activation};
 
-const DATABASE: &str = "relay.db";
+/// Name of the database in a data folder.
+pub(crate) const DATABASE: &str = "relay.db";
 /// Longest field of a directory file, in bytes.
 const FIELD_BYTES: usize = 200;
 /// Rows of one transaction: a relay that runs meanwhile gets its turn in between.

@@ -1,5 +1,5 @@
 //! The blob folder: payloads too large for a row, each in a file of a random name that a row names.
-//! A file is durable before its row is; files that no row names are swept. A marker shows that it is the folder that the
+//! A file is durable before its row is; files that no row names are swept, but not while a backup is being made. A marker shows that it is the folder that the
 //! database began with, and not the empty one beneath a disk that is not mounted.
 
 use std::collections::HashSet;
@@ -23,11 +23,14 @@ const LARGEST_BYTES: usize = if limits::ARCHIVE_PART_BYTES > limits::PAYLOAD_BYT
     limits::PAYLOAD_BYTES
 };
 
+/// Letters of a file's name.
+pub(crate) const NAME_LETTERS: usize = 32;
+
 /// Ending of a file that is still being written.
 const PART: &str = ".part";
 
 /// Name of the marker: it holds the folder's id, which the database has, too.
-const MARKER: &str = "folder.id";
+pub(crate) const MARKER: &str = "folder.id";
 
 /// The folder is another than the one that the database began with.
 #[derive(Debug)]
@@ -48,6 +51,7 @@ pub(crate) struct Blobs {
     folder: PathBuf,
     id: String,
     pending: Mutex<HashSet<String>>,
+    removing: Mutex<()>,
 }
 
 impl Blobs {
@@ -67,6 +71,7 @@ impl Blobs {
             folder: folder.to_owned(),
             id,
             pending: Mutex::default(),
+            removing: Mutex::default(),
         })
     }
 
@@ -122,8 +127,20 @@ impl Blobs {
             .map(|_| payload))
     }
 
-    /// Removes files that no row names any longer.
-    pub(crate) fn remove(&self, names: &[String]) {
+    /// Removes files that no row names any longer; says whether it may. While the folder is [held](hold) they are left for
+    /// the sweep.
+    pub(crate) fn remove(&self, names: &[String]) -> bool {
+        if names.is_empty() {
+            return true;
+        }
+        let _one_at_a_time = self.removing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Locked until it is closed.
+        let Ok(marker) = File::open(self.folder.join(MARKER)) else {
+            return false;
+        };
+        if marker.try_lock().is_err() {
+            return false;
+        }
         for name in names {
             if let Err(error) = fs::remove_file(self.folder.join(name))
                 && error.kind() != io::ErrorKind::NotFound
@@ -131,6 +148,7 @@ impl Blobs {
                 tracing::warn!(%error, "a payload that is no longer needed could not be removed");
             }
         }
+        true
     }
 
     /// Removes every file that is neither being deposited nor named by a row; tells how many.
@@ -142,8 +160,9 @@ impl Blobs {
             if !name.ends_with(PART) && is_named(&name)? {
                 continue;
             }
-            self.remove(&[name]);
-            swept = swept.saturating_add(1);
+            if self.remove(&[name]) {
+                swept = swept.saturating_add(1);
+            }
         }
         Ok(swept)
     }
@@ -177,6 +196,13 @@ impl Blobs {
             Err(io::ErrorKind::NotFound.into())
         }
     }
+}
+
+/// Keeps the relay of this blob folder from removing any file until what is returned is dropped.
+pub(crate) fn hold(folder: &Path) -> io::Result<File> {
+    let marker = File::open(folder.join(MARKER))?;
+    marker.lock_shared()?;
+    Ok(marker)
 }
 
 /// What the marker says, if it is there.
@@ -249,6 +275,23 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
+
+    #[test]
+    fn while_the_folder_is_held_no_file_is_removed_and_the_sweep_makes_good_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(Blobs::open(folder.path(), None).unwrap());
+        let blob = blobs.store(b"named in the copy").unwrap();
+        let name = blob.name().to_owned();
+        blob.adopt();
+        let nothing_is_named = |_: &str| Ok::<_, io::Error>(false);
+        let held = hold(folder.path()).unwrap();
+        assert!(!blobs.remove(std::slice::from_ref(&name)));
+        assert_eq!(blobs.sweep(nothing_is_named).unwrap(), 0);
+        assert!(blobs.load(&name).unwrap().is_some());
+        drop(held);
+        assert_eq!(blobs.sweep(nothing_is_named).unwrap(), 1);
+        assert!(blobs.load(&name).unwrap().is_none());
+    }
 
     #[test]
     fn what_is_committed_while_the_sweep_looks_at_rows_stays() {

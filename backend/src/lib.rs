@@ -3,6 +3,7 @@
 //! Read next: [`Relay`], then `storage/deposits.rs`, where a deposit is accepted, and `docs/protocol/api.md`.
 
 pub mod admin;
+pub mod backup;
 mod blobs;
 mod bodies;
 mod bus;

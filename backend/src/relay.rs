@@ -29,7 +29,8 @@ use crate::tokens::Tokens;
 use crate::{admin, clock, folder};
 
 const LOCK: &str = "relay.lock";
-const BLOBS: &str = "blobs";
+/// Name of the blob folder in a data folder.
+pub(crate) const BLOBS: &str = "blobs";
 /// How long requests and streams may take to end when the relay stops.
 const GRACE: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_hours(1);
@@ -245,12 +246,18 @@ pub enum RelayError {
     /// Another relay runs on this folder.
     #[error("another relay is running on this data folder")]
     AlreadyRunning,
+    /// A backup is not as it was made.
+    #[error("the backup cannot be used: {0}")]
+    BackupDamaged(String),
     /// The blob folder is not the one that this relay began with; its id, if the database knows one.
     #[error("{}", strange_folder(.0))]
     BlobFolder(String),
     /// The CSV file lacks a column or is no CSV.
     #[error("the directory file: {0}")]
     Csv(String),
+    /// There is something already where a folder is to be made.
+    #[error("{} is there already", .0.display())]
+    InTheWay(PathBuf),
     /// The data folder cannot be used.
     #[error("the data folder: {0}")]
     Io(#[from] std::io::Error),
@@ -260,6 +267,9 @@ pub enum RelayError {
     /// There is no such entry in the directory.
     #[error("no such address in the directory: import it first")]
     NoEntry,
+    /// There is no relay's database in the folder.
+    #[error("there is no relay in this data folder")]
+    NoRelay,
     /// Nobody is enrolled under this address, so that there is nothing to activate anew.
     #[error("nobody is enrolled under this address: an activation code will do")]
     NotEnrolled,
@@ -277,11 +287,14 @@ impl RelayError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::AlreadyRunning => "relay-already-running",
+            Self::BackupDamaged(_) => "relay-backup-damaged",
             Self::BlobFolder(_) => "relay-blob-folder",
             Self::Csv(_) => "relay-csv",
+            Self::InTheWay(_) => "relay-in-the-way",
             Self::Io(_) => "relay-io",
             Self::Listen(_) => "relay-listen",
             Self::NoEntry => "relay-no-entry",
+            Self::NoRelay => "relay-missing",
             Self::NotEnrolled => "relay-not-enrolled",
             Self::Storage(_) => "relay-storage",
             Self::Tls(_) => "relay-tls",

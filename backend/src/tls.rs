@@ -18,8 +18,9 @@ use crate::folder;
 use crate::relay::RelayError;
 
 /// What clients take with `--ca`.
-const CA: &str = "ca.pem";
-const CA_KEY: &str = "ca-key.pem";
+pub(crate) const CA: &str = "ca.pem";
+/// Its key.
+pub(crate) const CA_KEY: &str = "ca-key.pem";
 const HOST: &str = "localhost";
 /// Years that a development CA lives.
 const CA_YEARS: i32 = 10;

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, with help and examples in both languages.
 //! What the commands do is in the module of each.
 
+mod admin;
 mod device;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use protocol::address::Address;
 
 use crate::language::{self, Language, chosen, say};
 
+pub(crate) use admin::{Admin, AdminCommand};
 pub(crate) use device::{Device, DeviceCommand};
 
 /// Everything that stands on the command line.
@@ -58,10 +60,10 @@ pub(crate) enum Command {
         "pli serve --data relay --dev-tls --metrics 127.0.0.1:9464",
     ]))]
     Serve(Serve),
-    #[command(about = say("Operate a relay's directory", "Gérer l'annuaire d'un relais"), after_help = examples(&[
+    #[command(about = say("Operate a relay: its directory, its backups", "Gérer un relais : son annuaire, ses sauvegardes"), after_help = examples(&[
         "pli admin import directory.csv --data relay",
         "pli admin code jean.martin@medical28.apicrypt.org --data relay",
-        "pli admin reissue jean.martin@medical28.apicrypt.org --data relay",
+        "pli admin backup /srv/backups/monday --data relay",
     ]))]
     Admin(Admin),
     #[command(about = say("Enrol this phone for an address", "Inscrire ce téléphone pour une adresse"), after_help = examples(&[
@@ -160,47 +162,6 @@ pub(crate) struct Serve {
     pub(crate) metrics: Option<SocketAddr>,
     #[arg(long, hide = true)]
     pub(crate) until_stdin_closes: bool,
-}
-
-/// `pli admin`.
-#[derive(Args)]
-pub(crate) struct Admin {
-    #[command(subcommand)]
-    pub(crate) command: AdminCommand,
-}
-
-/// `pli admin …`.
-#[derive(Subcommand)]
-pub(crate) enum AdminCommand {
-    #[command(about = say("Import directory entries from a CSV file", "Importer des fiches d'annuaire depuis un fichier CSV"),
-        after_help = examples(&["pli admin import directory.csv --data relay", "pli admin import directory.csv --data relay --json"]))]
-    Import {
-        #[arg(value_name = "FILE", help = say("CSV with a header line; - reads standard input", "CSV avec une ligne d'en-tête ; - lit l'entrée standard"))]
-        file: PathBuf,
-        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
-        data: PathBuf,
-    },
-    #[command(about = say("Print a new activation code for an address", "Afficher un nouveau code d'activation pour une adresse"),
-        after_help = examples(&["pli admin code jean.martin@medical28.apicrypt.org --data relay"]))]
-    Code {
-        #[arg(value_name = "ADDRESS", help = say("The entry's address", "Adresse de la fiche"))]
-        address: Address,
-        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
-        data: PathBuf,
-    },
-    #[command(about = say(
-        "Print a code that activates an address anew, for somebody without phone and phrase",
-        "Afficher un code qui réactive une adresse, pour qui n'a plus ni téléphone ni phrase"
-    ), long_about = say(
-        "Print a code that activates an address anew, for somebody without phone and phrase. Once it is used, the phones of before are refused, and correspondents are warned and have to accept: make sure who asks.",
-        "Afficher un code qui réactive une adresse, pour qui n'a plus ni téléphone ni phrase. Une fois utilisé, les téléphones d'avant sont refusés, et les correspondants sont avertis et doivent accepter : assurez-vous de qui le demande."
-    ), after_help = examples(&["pli admin reissue jean.martin@medical28.apicrypt.org --data relay"]))]
-    Reissue {
-        #[arg(value_name = "ADDRESS", help = say("The address that is enrolled", "Adresse déjà inscrite"))]
-        address: Address,
-        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
-        data: PathBuf,
-    },
 }
 
 /// Whose phone it is.

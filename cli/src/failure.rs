@@ -270,6 +270,10 @@ fn relay_message(error: &backend::RelayError) -> String {
             "Un autre relais tourne sur ce dossier. Arrêtez-le, ou nommez un autre dossier par --data.",
         )
         .to_owned(),
+        RelayError::BackupDamaged(what) => tell!(
+            "This backup cannot be used: {what}. Take another one.",
+            "Cette sauvegarde est inutilisable : {what}. Prenez-en une autre."
+        ),
         RelayError::BlobFolder(id) if id.is_empty() => say(
             "The relay's blobs folder belongs to another database. Bring back the relay.db that it belongs to.",
             "Le dossier blobs du relais appartient à une autre base. Remettez le relay.db qui va avec.",
@@ -283,6 +287,13 @@ fn relay_message(error: &backend::RelayError) -> String {
             "This is no directory file: {error}. It needs columns given, surname and departement.",
             "Ce n'est pas un fichier d'annuaire : {error}. Il lui faut des colonnes given, surname et departement."
         ),
+        RelayError::InTheWay(path) => {
+            let path = path.display();
+            tell!(
+                "{path} is there already. Name another folder, or move this one away.",
+                "{path} existe déjà. Nommez un autre dossier, ou déplacez celui-ci."
+            )
+        }
         RelayError::Io(error) => tell!(
             "The relay's folder cannot be used ({error}). Check its name, your rights and the free space.",
             "Le dossier du relais est inutilisable ({error}). Vérifiez son nom, vos droits et la place libre."
@@ -294,6 +305,11 @@ fn relay_message(error: &backend::RelayError) -> String {
         RelayError::NoEntry => say(
             "The directory has no such address. Import it first: `pli admin import`.",
             "L'annuaire ne contient pas cette adresse. Importez-la d'abord : `pli admin import`.",
+        )
+        .to_owned(),
+        RelayError::NoRelay => say(
+            "There is no relay in this folder. Name the one that `pli serve` runs on.",
+            "Il n'y a pas de relais dans ce dossier. Nommez celui de `pli serve`.",
         )
         .to_owned(),
         RelayError::NotEnrolled => say(

@@ -2,6 +2,7 @@
 //! It is a thin shell: what a phone does is in `pli-core`, what a relay does in `pli-backend`.
 //! Read next: `arguments` for what can be asked, `demo` for the story of the whole.
 
+mod admin;
 mod arguments;
 mod demo;
 mod device;
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Command, screen: Screen) -> Result<(), Failure> {
     match command {
-        Command::Admin(asked) => serve::admin(asked.command, screen),
+        Command::Admin(asked) => admin::admin(asked.command, screen),
         Command::Demo(asked) => demo::demo(asked.once, screen).await,
         Command::Device(asked) => device::device(asked.command, screen).await,
         Command::Directory(asked) => directory::directory(asked.command, screen).await,

@@ -1,21 +1,15 @@
-//! `pli serve` and `pli admin`: the relay, run and operated. The relay itself is `pli-backend`.
+//! `pli serve`: a relay that runs. The relay itself is `pli-backend`; operating it is in `admin`.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use backend::{Relay, RelayConfig, Tls, admin};
-use protocol::address::Address;
+use backend::{Relay, RelayConfig, Tls};
 use serde::Serialize;
 
-use crate::arguments::{AdminCommand, Serve};
+use crate::arguments::Serve;
 use crate::failure::Failure;
-use crate::files;
 use crate::language::tell;
 use crate::screen::Screen;
 use crate::stop::Ending;
-
-/// Largest directory file that is imported at once.
-const DIRECTORY_LIMIT_BYTES: usize = 256 * 1024 * 1024;
 
 #[derive(Serialize)]
 struct Serving {
@@ -75,92 +69,4 @@ pub(crate) async fn serve(asked: Serve, screen: Screen) -> Result<(), Failure> {
     })?;
     ending.wanted().await;
     Ok(running.stop().await?)
-}
-
-#[derive(Serialize)]
-struct Imported {
-    added: u32,
-    updated: u32,
-    unchanged: u32,
-    addresses: Vec<Address>,
-    refused: Vec<Refused>,
-}
-
-#[derive(Serialize)]
-struct Refused {
-    line: u64,
-    reason: String,
-}
-
-#[derive(Serialize)]
-struct ActivationCode {
-    address: String,
-    code: String,
-}
-
-/// Operates a relay's directory, in its folder.
-pub(crate) fn admin(command: AdminCommand, screen: Screen) -> Result<(), Failure> {
-    match command {
-        AdminCommand::Import { file, data } => {
-            let bytes = files::read(&file, DIRECTORY_LIMIT_BYTES)?;
-            let report = admin::import_csv(&data, Cursor::new(bytes))?;
-            let imported = Imported {
-                added: report.added,
-                updated: report.updated,
-                unchanged: report.unchanged,
-                addresses: report.addresses,
-                refused: report
-                    .refused
-                    .into_iter()
-                    .map(|row| Refused {
-                        line: row.line,
-                        reason: row.reason,
-                    })
-                    .collect(),
-            };
-            screen.answer(&imported, told)?;
-            if imported.refused.is_empty() {
-                Ok(())
-            } else {
-                Err(Failure::RowsRefused)
-            }
-        }
-        AdminCommand::Code { address, data } => {
-            let code = admin::make_activation_code(&data, &address)?;
-            answer_code(screen, &address, code)
-        }
-        AdminCommand::Reissue { address, data } => {
-            let code = admin::reissue(&data, &address)?;
-            answer_code(screen, &address, code)
-        }
-    }
-}
-
-fn answer_code(screen: Screen, address: &Address, code: String) -> Result<(), Failure> {
-    let code = ActivationCode {
-        address: address.to_string(),
-        code,
-    };
-    screen.answer(&code, |code| code.code.clone())
-}
-
-fn told(imported: &Imported) -> String {
-    let Imported {
-        added,
-        updated,
-        unchanged,
-        ..
-    } = imported;
-    let mut lines = vec![tell!(
-        "{added} entries added, {updated} updated, {unchanged} unchanged.",
-        "{added} fiches ajoutées, {updated} mises à jour, {unchanged} inchangées."
-    )];
-    lines.extend(imported.addresses.iter().map(|address| format!("  {address}")));
-    for Refused { line, reason } in &imported.refused {
-        lines.push(tell!(
-            "  line {line} not taken: {reason}",
-            "  ligne {line} non prise : {reason}"
-        ));
-    }
-    lines.join("\n")
 }

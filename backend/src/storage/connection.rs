@@ -23,6 +23,8 @@ const SCHEMAS: [&str; 12] = [
     include_str!("schema/0011.sql"),
     include_str!("schema/0012.sql"),
 ];
+/// The version of the last one.
+pub(super) const NEWEST: i64 = 12;
 /// How long to wait for another process, such as an import, to end its transaction.
 const BUSY: Duration = Duration::from_secs(20);
 /// Bytes of the log kept after a checkpoint.
@@ -39,18 +41,16 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StorageError> {
     connection.pragma_update(None, "foreign_keys", false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let mut current = 0;
     for (number, schema) in (1_i64..).zip(SCHEMAS) {
         if version < number {
             transaction.execute_batch(schema)?;
             transaction.pragma_update(None, "user_version", number)?;
         }
-        current = number;
     }
-    if version > current {
+    if version > NEWEST {
         return Err(StorageError::Newer(version));
     }
-    if version < current && transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+    if version < NEWEST && transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
         return Err(StorageError::Damaged("a row refers to one that is not there"));
     }
     transaction.commit()?;
@@ -63,6 +63,12 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StorageError> {
     let connection = configured(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
+}
+
+/// A connection to a database that stays as it is: no schema is brought up to date, no file made.
+pub(super) fn open_untouched(path: &Path) -> Result<Connection, StorageError> {
+    sqlcipher::link();
+    configured(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
 fn configured(path: &Path, flags: OpenFlags) -> Result<Connection, StorageError> {

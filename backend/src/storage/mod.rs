@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod activation;
 pub(crate) mod archives;
 pub(crate) mod connection;
+pub(crate) mod copies;
 pub(crate) mod deposits;
 pub(crate) mod directory;
 pub(crate) mod ended;

@@ -10,6 +10,7 @@
 
 mod activation;
 mod archives;
+mod backups;
 mod blobs;
 mod crowds;
 mod directory;

@@ -5,9 +5,12 @@ use crate::scene::pli;
 const COMMANDS: &[&str] = &[
     "",
     "admin",
+    "admin backup",
+    "admin check",
     "admin code",
     "admin import",
     "admin reissue",
+    "admin restore",
     "demo",
     "device",
     "device accept",

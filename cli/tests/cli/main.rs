@@ -16,6 +16,7 @@ mod drop_folder;
 mod help;
 mod identity;
 mod mail;
+mod operator;
 mod readme;
 mod recovery;
 mod scene;

@@ -9,6 +9,7 @@
 )]
 
 mod absence;
+mod backup;
 mod correspondents;
 mod devices;
 mod drafts;

@@ -1,0 +1,152 @@
+//! `pli admin`: a relay's directory, its codes and its backups. What is done to the folder is `pli-backend`'s.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use backend::backup::Contents;
+use backend::{admin, backup};
+use protocol::address::Address;
+use serde::Serialize;
+
+use crate::arguments::AdminCommand;
+use crate::failure::Failure;
+use crate::files;
+use crate::language::tell;
+use crate::screen::Screen;
+
+/// Largest directory file that is imported at once.
+const DIRECTORY_LIMIT_BYTES: usize = 256 * 1024 * 1024;
+
+#[derive(Serialize)]
+struct Imported {
+    added: u32,
+    updated: u32,
+    unchanged: u32,
+    addresses: Vec<Address>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    line: u64,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct ActivationCode {
+    address: String,
+    code: String,
+}
+
+/// Operates a relay, in its folder.
+pub(crate) fn admin(command: AdminCommand, screen: Screen) -> Result<(), Failure> {
+    match command {
+        AdminCommand::Import { file, data } => {
+            let bytes = files::read(&file, DIRECTORY_LIMIT_BYTES)?;
+            let report = admin::import_csv(&data, Cursor::new(bytes))?;
+            let imported = Imported {
+                added: report.added,
+                updated: report.updated,
+                unchanged: report.unchanged,
+                addresses: report.addresses,
+                refused: report
+                    .refused
+                    .into_iter()
+                    .map(|row| Refused {
+                        line: row.line,
+                        reason: row.reason,
+                    })
+                    .collect(),
+            };
+            screen.answer(&imported, told)?;
+            if imported.refused.is_empty() {
+                Ok(())
+            } else {
+                Err(Failure::RowsRefused)
+            }
+        }
+        AdminCommand::Code { address, data } => {
+            let code = admin::make_activation_code(&data, &address)?;
+            answer_code(screen, &address, code)
+        }
+        AdminCommand::Reissue { address, data } => {
+            let code = admin::reissue(&data, &address)?;
+            answer_code(screen, &address, code)
+        }
+        AdminCommand::Backup { backup, data } => {
+            let contents = backup::make(&data, &backup)?;
+            answer_backup(screen, &backup, contents)
+        }
+        AdminCommand::Check { backup } => answer_backup(screen, &backup, backup::check(&backup)?),
+        AdminCommand::Restore { backup, data } => answer_backup(screen, &data, backup::restore(&backup, &data)?),
+    }
+}
+
+#[derive(Serialize)]
+struct Backup {
+    folder: PathBuf,
+    accounts: u64,
+    blobs: u64,
+    bytes: u64,
+    lost: u64,
+}
+
+fn answer_backup(screen: Screen, folder: &Path, contents: Contents) -> Result<(), Failure> {
+    let Contents {
+        accounts,
+        blobs,
+        bytes,
+        lost,
+    } = contents;
+    let backup = Backup {
+        folder: folder.to_owned(),
+        accounts,
+        blobs,
+        bytes,
+        lost,
+    };
+    screen.answer(&backup, |backup| {
+        let folder = backup.folder.display();
+        let mut text = tell!(
+            "{folder} is whole: {accounts} accounts, {blobs} blobs, {bytes} bytes.",
+            "{folder} est entier : {accounts} comptes, {blobs} blobs, {bytes} octets."
+        );
+        if lost > 0 {
+            text.push('\n');
+            text.push_str(&tell!(
+                "{lost} blobs had been lost by the relay before; their senders are told when they are asked for.",
+                "{lost} blobs avaient déjà été perdus par le relais ; leurs expéditeurs en sont avertis quand on les demande."
+            ));
+        }
+        text
+    })
+}
+
+fn answer_code(screen: Screen, address: &Address, code: String) -> Result<(), Failure> {
+    let code = ActivationCode {
+        address: address.to_string(),
+        code,
+    };
+    screen.answer(&code, |code| code.code.clone())
+}
+
+fn told(imported: &Imported) -> String {
+    let Imported {
+        added,
+        updated,
+        unchanged,
+        ..
+    } = imported;
+    let mut lines = vec![tell!(
+        "{added} entries added, {updated} updated, {unchanged} unchanged.",
+        "{added} fiches ajoutées, {updated} mises à jour, {unchanged} inchangées."
+    )];
+    lines.extend(imported.addresses.iter().map(|address| format!("  {address}")));
+    for Refused { line, reason } in &imported.refused {
+        lines.push(tell!(
+            "  line {line} not taken: {reason}",
+            "  ligne {line} non prise : {reason}"
+        ));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,78 @@
+//! `pli admin …` on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use protocol::address::Address;
+
+use super::examples;
+use crate::language::say;
+
+/// `pli admin`.
+#[derive(Args)]
+pub(crate) struct Admin {
+    #[command(subcommand)]
+    pub(crate) command: AdminCommand,
+}
+
+/// `pli admin …`.
+#[derive(Subcommand)]
+pub(crate) enum AdminCommand {
+    #[command(about = say("Import directory entries from a CSV file", "Importer des fiches d'annuaire depuis un fichier CSV"),
+        after_help = examples(&["pli admin import directory.csv --data relay", "pli admin import directory.csv --data relay --json"]))]
+    Import {
+        #[arg(value_name = "FILE", help = say("CSV with a header line; - reads standard input", "CSV avec une ligne d'en-tête ; - lit l'entrée standard"))]
+        file: PathBuf,
+        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
+        data: PathBuf,
+    },
+    #[command(about = say("Print a new activation code for an address", "Afficher un nouveau code d'activation pour une adresse"),
+        after_help = examples(&["pli admin code jean.martin@medical28.apicrypt.org --data relay"]))]
+    Code {
+        #[arg(value_name = "ADDRESS", help = say("The entry's address", "Adresse de la fiche"))]
+        address: Address,
+        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
+        data: PathBuf,
+    },
+    #[command(about = say(
+        "Print a code that activates an address anew, for somebody without phone and phrase",
+        "Afficher un code qui réactive une adresse, pour qui n'a plus ni téléphone ni phrase"
+    ), long_about = say(
+        "Print a code that activates an address anew, for somebody without phone and phrase. Once it is used, the phones of before are refused, and correspondents are warned and have to accept: make sure who asks.",
+        "Afficher un code qui réactive une adresse, pour qui n'a plus ni téléphone ni phrase. Une fois utilisé, les téléphones d'avant sont refusés, et les correspondants sont avertis et doivent accepter : assurez-vous de qui le demande."
+    ), after_help = examples(&["pli admin reissue jean.martin@medical28.apicrypt.org --data relay"]))]
+    Reissue {
+        #[arg(value_name = "ADDRESS", help = say("The address that is enrolled", "Adresse déjà inscrite"))]
+        address: Address,
+        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
+        data: PathBuf,
+    },
+    #[command(about = say("Copy a relay's folder, also while the relay runs", "Copier le dossier d'un relais, même pendant qu'il tourne"),
+        long_about = say(
+            "Copy a relay's folder, also while the relay runs. The copy is as of one moment; it holds ciphertext, the directory and, with --dev-tls, the authority's key: keep it as you keep the relay.",
+            "Copier le dossier d'un relais, même pendant qu'il tourne. La copie est celle d'un seul instant ; elle contient du chiffré, l'annuaire et, avec --dev-tls, la clé de l'autorité : gardez-la comme le relais."
+        ), after_help = examples(&["pli admin backup /srv/backups/monday --data relay", "pli admin backup /srv/backups/monday --data relay --json"]))]
+    Backup {
+        #[arg(value_name = "BACKUP", help = say("Folder to make; there must be none", "Dossier à créer ; il ne doit pas exister"))]
+        backup: PathBuf,
+        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
+        data: PathBuf,
+    },
+    #[command(about = say("Look at every byte of a backup: is it whole?", "Examiner chaque octet d'une sauvegarde : est-elle entière ?"),
+        after_help = examples(&["pli admin check /srv/backups/monday", "pli admin check /srv/backups/monday --json"]))]
+    Check {
+        #[arg(value_name = "BACKUP", help = say("The backup", "La sauvegarde"))]
+        backup: PathBuf,
+    },
+    #[command(about = say("Make a relay's folder of a backup", "Refaire le dossier d'un relais depuis une sauvegarde"),
+        long_about = say(
+            "Make a relay's folder of a backup, after looking at every byte of it. Phones notice a relay that was put back, and give it again what came after the backup.",
+            "Refaire le dossier d'un relais depuis une sauvegarde, après en avoir examiné chaque octet. Les téléphones remarquent un relais remis en arrière, et lui redonnent ce qui est venu après la sauvegarde."
+        ), after_help = examples(&["pli admin restore /srv/backups/monday --data relay"]))]
+    Restore {
+        #[arg(value_name = "BACKUP", help = say("The backup", "La sauvegarde"))]
+        backup: PathBuf,
+        #[arg(long, value_name = "DIR", help = say("Folder to make; there must be none, or an empty one", "Dossier à créer ; il ne doit pas exister, ou être vide"))]
+        data: PathBuf,
+    },
+}
