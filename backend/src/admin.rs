@@ -4,15 +4,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
-use protocol::{Address, Code};
+use protocol::api::DirectoryEntry;
+use protocol::{Address, Code, Timestamp, limits};
 use rusqlite::{Connection, TransactionBehavior};
+use serde::Serialize;
 
 use crate::clock;
 use crate::folder;
 use crate::relay::RelayError;
 use crate::storage::connection;
 use crate::storage::directory::{self, Imported, Person};
-use crate::storage::{StorageError, accounts, activation};
+use crate::storage::{StorageError, accounts, activation, figures};
 
 /// Name of the database in a data folder.
 pub(crate) const DATABASE: &str = "relay.db";
@@ -120,6 +122,113 @@ fn make_code(data: &Path, address: &Address, reissues: bool) -> Result<String, R
     Ok(code)
 }
 
+/// Entries of the directory, and how many of them are enrolled.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Users {
+    /// The profession, as the entries have it.
+    pub profession: String,
+    /// The département.
+    pub departement: String,
+    /// How many entries there are.
+    pub entries: u64,
+    /// How many of them are enrolled.
+    pub enrolled: u64,
+}
+
+/// The mails of one day.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Day {
+    /// The day in Universal Time, as 2026-11-28.
+    pub day: String,
+    /// Mails that were accepted.
+    pub mails: u64,
+    /// Their recipients, all together.
+    pub recipients: u64,
+    /// How many of these have retrieved theirs so far.
+    pub retrieved: u64,
+}
+
+/// Counts of users and mails; nothing of who they are.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Figures {
+    /// By profession and département.
+    pub users: Vec<Users>,
+    /// The latest day first, and only days with mails.
+    pub days: Vec<Day>,
+}
+
+/// Counts users, and mails of the last `days` days. A relay remembers 90 days of them.
+///
+/// # Errors
+///
+/// [`RelayError`] when there is no relay in the data folder, or it cannot be used.
+pub fn figures(data: &Path, days: u32) -> Result<Figures, RelayError> {
+    let connection = open_existing(data)?;
+    let since = clock::now().plus_days(i64::from(days).saturating_neg());
+    Ok(Figures {
+        users: figures::users(&connection)?,
+        days: figures::days(&connection, since)?,
+    })
+}
+
+/// What became of the code of an address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// It was not used in time.
+    Expired,
+    /// None was drawn.
+    None,
+    /// One that activates an enrolled address anew waits for its use.
+    Reissued,
+    /// It was used.
+    Used,
+    /// It waits for its use.
+    Waiting,
+}
+
+/// Where an address stands.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Standing {
+    /// What became of its code.
+    pub code: Activation,
+    /// When it was enrolled, if it is.
+    pub enrolled_at: Option<Timestamp>,
+    /// Its devices.
+    pub devices: u64,
+    /// Those of them that are suspended.
+    pub suspended: u64,
+}
+
+/// An entry of the directory, and where its address stands.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Account {
+    /// The entry, as everybody sees it.
+    #[serde(flatten)]
+    pub entry: DirectoryEntry,
+    /// What only the operator sees.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+/// Entries whose names have a word that begins with each word of `words`, in a town that begins with `town`; or the one whose
+/// address `words` is. At most [`protocol::limits::SEARCH_ENTRIES`].
+///
+/// # Errors
+///
+/// As [`figures()`].
+pub fn find(data: &Path, words: &str, town: &str) -> Result<Vec<Account>, RelayError> {
+    let connection = open_existing(data)?;
+    let entries = directory::search(&connection, words, town, limits::SEARCH_ENTRIES)?;
+    let now = clock::now();
+    let mut accounts = Vec::new();
+    for entry in entries {
+        let standing = figures::standing(&connection, entry.address.as_str(), now)?;
+        accounts.push(Account { entry, standing });
+    }
+    Ok(accounts)
+}
+
 /// Where the database of a data folder is.
 pub(crate) fn database(data: &Path) -> PathBuf {
     data.join(DATABASE)
@@ -136,6 +245,15 @@ fn with_plain_line_ends(content: &[u8]) -> Vec<u8> {
         rest = after;
     }
     plain
+}
+
+/// What is asked of a folder makes none.
+fn open_existing(data: &Path) -> Result<Connection, RelayError> {
+    if database(data).exists() {
+        open(data)
+    } else {
+        Err(RelayError::NoRelay)
+    }
 }
 
 fn open(data: &Path) -> Result<Connection, RelayError> {

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use backend::admin::{Account, Activation, Figures};
 use backend::backup::Contents;
 use backend::{admin, backup};
 use protocol::address::Address;
@@ -11,8 +12,8 @@ use serde::Serialize;
 use crate::arguments::AdminCommand;
 use crate::failure::Failure;
 use crate::files;
-use crate::language::tell;
-use crate::screen::Screen;
+use crate::language::{say, tell};
+use crate::screen::{Screen, table};
 
 /// Largest directory file that is imported at once.
 const DIRECTORY_LIMIT_BYTES: usize = 256 * 1024 * 1024;
@@ -78,6 +79,11 @@ pub(crate) fn admin(command: AdminCommand, screen: Screen) -> Result<(), Failure
             answer_backup(screen, &backup, contents)
         }
         AdminCommand::Check { backup } => answer_backup(screen, &backup, backup::check(&backup)?),
+        AdminCommand::Figures { data, days } => screen.answer(&admin::figures(&data, days)?, counted),
+        AdminCommand::Find { words, town, data } => {
+            let accounts = admin::find(&data, &words.join(" "), &town)?;
+            screen.answer(&serde_json::json!({ "entries": accounts }), |_| listed(&accounts))
+        }
         AdminCommand::Restore { backup, data } => answer_backup(screen, &data, backup::restore(&backup, &data)?),
     }
 }
@@ -149,4 +155,87 @@ fn told(imported: &Imported) -> String {
         ));
     }
     lines.join("\n")
+}
+
+fn listed(accounts: &[Account]) -> String {
+    if accounts.is_empty() {
+        return say(
+            "No entry found. Try fewer or shorter words.",
+            "Aucune fiche trouvée. Essayez avec moins de mots, ou plus courts.",
+        )
+        .to_owned();
+    }
+    let row = |Account { entry, standing }: &Account| {
+        let mut devices = standing.devices.to_string();
+        if standing.suspended > 0 {
+            let suspended = standing.suspended;
+            devices.push_str(&tell!(", {suspended} suspended", ", dont {suspended} suspendus"));
+        }
+        vec![
+            format!("{} {}", entry.given, entry.surname),
+            entry.profession.clone(),
+            format!("{} {}", entry.postcode, entry.town).trim().to_owned(),
+            if standing.enrolled_at.is_some() {
+                say("yes", "oui")
+            } else {
+                say("no", "non")
+            }
+            .to_owned(),
+            devices,
+            code_text(standing.code).to_owned(),
+            entry.address.to_string(),
+        ]
+    };
+    let rows: Vec<_> = accounts.iter().map(row).collect();
+    let head = say(
+        ["Name", "Profession", "Town", "Enrolled", "Devices", "Code", "Address"],
+        ["Nom", "Profession", "Ville", "Inscrit", "Appareils", "Code", "Adresse"],
+    );
+    table(&head, &rows)
+}
+
+fn code_text(code: Activation) -> &'static str {
+    match code {
+        Activation::Expired => say("expired", "expiré"),
+        Activation::None => say("none", "aucun"),
+        Activation::Reissued => say("waits, reissues", "en attente, réactive"),
+        Activation::Used => say("used", "utilisé"),
+        Activation::Waiting => say("waits", "en attente"),
+    }
+}
+
+fn counted(figures: &Figures) -> String {
+    let users: Vec<_> = figures
+        .users
+        .iter()
+        .map(|users| {
+            vec![
+                users.departement.clone(),
+                users.entries.to_string(),
+                users.enrolled.to_string(),
+                users.profession.clone(),
+            ]
+        })
+        .collect();
+    let days: Vec<_> = figures
+        .days
+        .iter()
+        .map(|day| {
+            vec![
+                day.day.clone(),
+                day.mails.to_string(),
+                day.recipients.to_string(),
+                day.retrieved.to_string(),
+            ]
+        })
+        .collect();
+    let users_head = say(
+        ["Département", "Entries", "Enrolled", "Profession"],
+        ["Département", "Fiches", "Inscrits", "Profession"],
+    );
+    let days_head = say(
+        ["Day (UTC)", "Mails", "Recipients", "Retrieved"],
+        ["Jour (UTC)", "Courriers", "Destinataires", "Relevés"],
+    );
+    format!("{}\n\n{}", table(&users_head, &users), table(&days_head, &days))
 }

@@ -16,6 +16,7 @@ mod crowds;
 mod directory;
 mod doors;
 mod expiry;
+mod figures;
 mod health;
 mod journey;
 mod lifecycle;

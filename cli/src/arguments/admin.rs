@@ -47,6 +47,33 @@ pub(crate) enum AdminCommand {
         #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
         data: PathBuf,
     },
+    #[command(about = say("Find entries, and see where their addresses stand", "Chercher des fiches, et voir où en sont leurs adresses"),
+        after_help = examples(&[
+            "pli admin find martin --data relay",
+            "pli admin find --town Chartres --data relay --json",
+            "pli admin find jean.martin@medical28.apicrypt.org --data relay",
+        ]))]
+    Find {
+        #[arg(value_name = "WORDS", help = say("Beginnings of names, or an address", "Débuts de noms, ou une adresse"))]
+        words: Vec<String>,
+        #[arg(long, value_name = "TOWN", default_value = "", hide_default_value = true, help = say("Beginning of the town", "Début de la ville"))]
+        town: String,
+        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
+        data: PathBuf,
+    },
+    #[command(about = say(
+        "Count users by profession and département, and mails by day",
+        "Compter les utilisateurs par profession et département, et les courriers par jour"
+    ), after_help = examples(&["pli admin figures --data relay", "pli admin figures --data relay --days 7 --json"]))]
+    Figures {
+        #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
+        data: PathBuf,
+        #[arg(long, value_name = "N", default_value_t = 30, hide_default_value = true, help = say(
+            "Days of mails, 90 at most [default: 30]",
+            "Jours de courriers, 90 au plus [par défaut : 30]"
+        ))]
+        days: u32,
+    },
     #[command(about = say("Copy a relay's folder, also while the relay runs", "Copier le dossier d'un relais, même pendant qu'il tourne"),
         long_about = say(
             "Copy a relay's folder, also while the relay runs. The copy is as of one moment; it holds ciphertext, the directory and, with --dev-tls, the authority's key: keep it as you keep the relay.",

@@ -8,6 +8,8 @@ const COMMANDS: &[&str] = &[
     "admin backup",
     "admin check",
     "admin code",
+    "admin figures",
+    "admin find",
     "admin import",
     "admin reissue",
     "admin restore",

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::doors::refused;
-use crate::scene::{GP, NURSE, Scene, answer, pli};
+use crate::scene::{GP, NURSE, Running, Scene, answer, pli};
 
 #[test]
 fn a_backup_is_taken_while_the_relay_runs_checked_and_put_back() {
@@ -67,4 +67,73 @@ fn a_backup_is_taken_while_the_relay_runs_checked_and_put_back() {
         "relay-backup-damaged",
     );
     assert!(!scene.path("other").exists());
+}
+
+#[test]
+fn counts_and_entries_are_told_in_both_languages() {
+    let scene = Scene::enrolled();
+    let data = scene.path("relay");
+    let asked = |words: &str| {
+        let mut command = pli();
+        command.args(words.split(' ')).arg("--data").arg(&data);
+        command
+    };
+    let figures = answer(&mut asked("admin figures"));
+    let nurses = &figures["users"][0];
+    assert_eq!(
+        (&nurses["profession"], &nurses["enrolled"]),
+        (&"Infirmière".into(), &1.into())
+    );
+    assert_eq!(figures["days"].as_array().unwrap().len(), 0);
+    let found = answer(&mut asked("admin find --town Dreux"));
+    let silent = &found["entries"][0];
+    assert_eq!(
+        (&silent["code"], &silent["enrolled_at"]),
+        (&"none".into(), &serde_json::Value::Null)
+    );
+    for (words, said) in [
+        ("admin figures --lang fr", "Inscrits"),
+        ("admin figures --lang en", "Enrolled"),
+        ("admin find caradec --lang fr", "utilisé"),
+        ("admin find caradec --lang en", "used"),
+        ("admin find xyz --lang fr", "Aucune fiche"),
+    ] {
+        let output = asked(words).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains(said), "{words}: {text}");
+    }
+    refused(
+        pli().args(["admin", "figures", "--data"]).arg(scene.path("nowhere")),
+        1,
+        "relay-missing",
+    );
+}
+
+#[test]
+fn the_unit_starts_a_relay_with_options_that_it_has() {
+    let scene = Scene::open();
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/pli.service");
+    let unit = fs::read_to_string(unit).unwrap();
+    let line = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart=/usr/bin/pli "))
+        .unwrap();
+    let data = scene.path("other").to_str().unwrap().to_owned();
+    let line = line
+        .replace("/var/lib/pli", &data)
+        .replace("%d/chain.pem", scene.path("relay/ca.pem").to_str().unwrap())
+        .replace("%d/key.pem", scene.path("relay/ca-key.pem").to_str().unwrap())
+        .replace("[::]:8443", "127.0.0.1:0")
+        .replace("127.0.0.1:9464", "127.0.0.1:0");
+    let mut command = pli();
+    command.args(line.split(' ')).arg("--json");
+    let relay = Running::start(command);
+    assert_eq!(relay.first["name"], "relay.example");
+    assert!(
+        relay.first["metrics"]
+            .as_str()
+            .unwrap()
+            .starts_with("http://127.0.0.1:")
+    );
+    assert!(relay.end().success());
 }
