@@ -533,11 +533,20 @@ pub(crate) struct Hprim {
 /// `pli hprim …`.
 #[derive(Subcommand)]
 pub(crate) enum HprimCommand {
-    #[command(about = say("Say what a file holds and what is wrong with it", "Dire ce que contient un fichier et ce qui n'y va pas"),
-        after_help = examples(&["pli hprim check result.hpr", "pli hprim check result.hpr --json"]))]
+    #[command(about = say("Say what files hold, and what is wrong with them by line", "Dire ce que contiennent des fichiers, et ce qui n'y va pas, ligne par ligne"),
+        long_about = say(
+            "Say what files hold, and what is wrong with them by line.\n\nEach deviation from the strict format has a code, which docs/hprim.md explains. With --json each file is one line. The status is 1 when a file is no HPRIM, or lacks what files it in a record.",
+            "Dire ce que contiennent des fichiers, et ce qui n'y va pas, ligne par ligne.\n\nChaque écart avec le format strict a un code, que docs/hprim.md explique. Avec --json, chaque fichier est une ligne. Le statut est 1 quand un fichier n'est pas de l'HPRIM, ou qu'il lui manque de quoi être classé dans un dossier."
+        ),
+        after_help = examples(&[
+            "pli hprim check result.hpr",
+            "pli hprim check /srv/practice/hprim/*.hpr",
+            "pli hprim check result.hpr --json",
+            "pli hprim export 3 --output - | pli hprim check -",
+        ]))]
     Check {
-        #[arg(value_name = "FILE", help = say("HPRIM file; - reads standard input", "Fichier HPRIM ; - lit l'entrée standard"))]
-        file: PathBuf,
+        #[arg(value_name = "FILE", required = true, help = say("HPRIM files; - reads standard input", "Fichiers HPRIM ; - lit l'entrée standard"))]
+        files: Vec<PathBuf>,
     },
     #[command(about = say("Write a mail's HPRIM document to a file, byte for byte as it arrived", "Écrire le document HPRIM d'un courrier dans un fichier, octet pour octet tel qu'il est arrivé"),
         after_help = examples(&["pli hprim export 3 --output result.hpr"]))]

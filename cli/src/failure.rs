@@ -35,6 +35,8 @@ pub(crate) enum Failure {
     HomeUnknown,
     /// The file is no HPRIM document.
     Hprim(pli_core::hprim::HprimError),
+    /// Of several files, some cannot be filed.
+    HprimFilesUnusable { count: usize },
     /// The document lacks what it is filed by.
     HprimUnusable,
     /// The relay names another identity than the pinned one.
@@ -91,6 +93,7 @@ impl Failure {
             Self::FileUnwritable { .. } => "file-unwritable",
             Self::HomeUnknown => "home-unknown",
             Self::Hprim(error) => error.code(),
+            Self::HprimFilesUnusable { .. } => "hprim-files-unusable",
             Self::HprimUnusable => "hprim-unusable",
             Self::IdentityChanged { .. } => "identity-changed",
             Self::InputMissing { .. } => "input-missing",
@@ -171,6 +174,10 @@ impl Failure {
             )
             .to_owned(),
             Self::Hprim(error) => crate::hprim::refusal(*error),
+            Self::HprimFilesUnusable { count } => tell!(
+                "Files that no patient record could take: {count}. What each of them lacks stands above.",
+                "Fichiers qu'aucun dossier patient ne pourrait prendre : {count}. Ce qui manque à chacun est dit ci-dessus."
+            ),
             Self::HprimUnusable => say(
                 "No patient record could file this: it needs surname, first name and birth date in lines 2, 3 and 7. Ask its sender for a correct document.",
                 "Aucun dossier patient ne pourrait classer ceci : il faut nom, prénom et date de naissance aux lignes 2, 3 et 7. Demandez à l'expéditeur un document correct.",

@@ -1,8 +1,10 @@
 //! `pli hprim`: what is in a document and what is wrong with it. Reading is the core's.
 
+use std::path::{Path, PathBuf};
+
 use jiff::Zoned;
 use jiff::civil::Date;
-use pli_core::hprim::{self, LineEnd};
+use pli_core::hprim::{self, LineEnd, Reading};
 use serde::Serialize;
 
 use crate::arguments::HprimCommand;
@@ -12,8 +14,21 @@ use crate::home::Home;
 use crate::language::{Language, chosen, say, tell};
 use crate::screen::Screen;
 
+/// What is said of one file.
 #[derive(Serialize)]
 struct Checked {
+    file: String,
+    /// Why it is not read as HPRIM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ProblemLine>,
+    #[serde(flatten)]
+    reading: Option<ReadingLines>,
+    #[serde(skip)]
+    failure: Option<Failure>,
+}
+
+#[derive(Serialize)]
+struct ReadingLines {
     encoding: &'static str,
     line_end: &'static str,
     documents: Vec<DocumentLine>,
@@ -34,7 +49,7 @@ struct DocumentLine {
 #[derive(Serialize)]
 struct ProblemLine {
     code: &'static str,
-    message: &'static str,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -44,10 +59,10 @@ struct WarningLine {
     message: &'static str,
 }
 
-/// Checks a file, or exports a mail's document.
+/// Checks files, or exports a mail's document.
 pub(crate) fn hprim(command: HprimCommand, screen: Screen) -> Result<(), Failure> {
     match command {
-        HprimCommand::Check { file } => check(&file, screen),
+        HprimCommand::Check { files } => check(&files, screen),
         HprimCommand::Export { which, output } => {
             let session = Home::find(which.phone.home.as_deref())?.session()?;
             files::write(&output, &session.export_hprim(which.number)?)
@@ -55,9 +70,52 @@ pub(crate) fn hprim(command: HprimCommand, screen: Screen) -> Result<(), Failure
     }
 }
 
-fn check(file: &std::path::Path, screen: Screen) -> Result<(), Failure> {
-    let bytes = files::read(file, hprim::MAX_BYTES)?;
-    let reading = hprim::read(&bytes).map_err(Failure::Hprim)?;
+/// Says what each file holds; fails, at the end, when one of them cannot be filed.
+fn check(paths: &[PathBuf], screen: Screen) -> Result<(), Failure> {
+    let mut failures = Vec::new();
+    for path in paths {
+        let mut checked = checked(path);
+        // The failure says all that there is to say of a single file.
+        if screen.json || paths.len() > 1 || checked.problem.is_none() {
+            screen.answer(&checked, told)?;
+        }
+        failures.extend(checked.failure.take());
+    }
+    let count = failures.len();
+    match failures.pop() {
+        None => Ok(()),
+        Some(failure) if paths.len() == 1 => Err(failure),
+        Some(_) => Err(Failure::HprimFilesUnusable { count }),
+    }
+}
+
+fn checked(path: &Path) -> Checked {
+    let file = path.display().to_string();
+    let read = files::read(path, hprim::MAX_BYTES).and_then(|bytes| hprim::read(&bytes).map_err(Failure::Hprim));
+    match read {
+        Ok(reading) => {
+            let lines = lines_of(&reading);
+            let is_usable = lines.documents.iter().all(|document| document.problems.is_empty());
+            Checked {
+                file,
+                problem: None,
+                reading: Some(lines),
+                failure: (!is_usable).then_some(Failure::HprimUnusable),
+            }
+        }
+        Err(failure) => Checked {
+            file,
+            problem: Some(ProblemLine {
+                code: failure.code(),
+                message: failure.message(),
+            }),
+            reading: None,
+            failure: Some(failure),
+        },
+    }
+}
+
+fn lines_of(reading: &Reading) -> ReadingLines {
     let today = Zoned::now().date();
     let documents = reading.documents.iter().map(|document| {
         let patient = document.patient();
@@ -71,12 +129,12 @@ fn check(file: &std::path::Path, screen: Screen) -> Result<(), Failure> {
                 .into_iter()
                 .map(|problem| ProblemLine {
                     code: problem.code(),
-                    message: say(problem.in_english(), problem.in_french()),
+                    message: say(problem.in_english(), problem.in_french()).to_owned(),
                 })
                 .collect(),
         }
     });
-    let checked = Checked {
+    ReadingLines {
         encoding: reading.encoding.label(),
         line_end: line_end(reading.line_end),
         documents: documents.collect(),
@@ -89,39 +147,26 @@ fn check(file: &std::path::Path, screen: Screen) -> Result<(), Failure> {
                 message: say(warning.deviation.in_english(), warning.deviation.in_french()),
             })
             .collect(),
-    };
-    screen.answer(&checked, told)?;
-    if checked.documents.iter().any(|document| !document.problems.is_empty()) {
-        return Err(Failure::HprimUnusable);
     }
-    Ok(())
 }
 
 fn told(checked: &Checked) -> String {
-    let (encoding, line_end, count) = (checked.encoding, checked.line_end, checked.documents.len());
-    let mut lines = vec![tell!(
-        "Documents: {count}, in {encoding}; lines end with {line_end}.",
-        "Documents : {count}, en {encoding} ; fins de ligne {line_end}."
-    )];
-    for (document, number) in checked.documents.iter().zip(1..) {
-        let (surname, given, results) = (&document.surname, &document.given, document.results);
-        let born = document.born.map_or_else(
-            || "?".to_owned(),
-            |date| date.strftime(say("%Y-%m-%d", "%d/%m/%Y")).to_string(),
-        );
-        let number: usize = number;
-        lines.push(tell!(
-            "Document {number}: {surname} {given}, born {born}; results: {results}.",
-            "Document {number} : {surname} {given}, naissance {born} ; résultats : {results}."
-        ));
-        lines.extend(
-            document
-                .problems
-                .iter()
-                .map(|problem| format!("  [{}] {}", problem.code, problem.message)),
-        );
+    let file = &checked.file;
+    if let Some(problem) = &checked.problem {
+        return format!("{file}: [{}] {}", problem.code, problem.message);
     }
-    for warning in &checked.warnings {
+    let Some(reading) = &checked.reading else {
+        return file.clone();
+    };
+    let (encoding, line_end, count) = (reading.encoding, reading.line_end, reading.documents.len());
+    let mut lines = vec![tell!(
+        "{file}: documents: {count}, in {encoding}; lines end with {line_end}.",
+        "{file} : documents : {count}, en {encoding} ; fins de ligne {line_end}."
+    )];
+    for (document, number) in reading.documents.iter().zip(1usize..) {
+        lines.extend(document_told(document, number));
+    }
+    for warning in &reading.warnings {
         let line = warning.line;
         let place = if line == 0 {
             String::new()
@@ -130,16 +175,29 @@ fn told(checked: &Checked) -> String {
         };
         lines.push(format!("  {place}[{}] {}", warning.code, warning.message));
     }
-    if checked.warnings.is_empty() {
-        lines.push(
-            say(
-                "No deviation from the strict format.",
-                "Aucun écart avec le format strict.",
-            )
-            .to_owned(),
+    if reading.warnings.is_empty() {
+        let none = say(
+            "  No deviation from the strict format.",
+            "  Aucun écart avec le format strict.",
         );
+        lines.push(none.to_owned());
     }
     lines.join("\n")
+}
+
+fn document_told(document: &DocumentLine, number: usize) -> Vec<String> {
+    let (surname, given, results) = (&document.surname, &document.given, document.results);
+    let born = document.born.map_or_else(
+        || "?".to_owned(),
+        |date| date.strftime(say("%Y-%m-%d", "%d/%m/%Y")).to_string(),
+    );
+    let mut lines = vec![tell!(
+        "  Document {number}: {surname} {given}, born {born}; results: {results}.",
+        "  Document {number} : {surname} {given}, naissance {born} ; résultats : {results}."
+    )];
+    let problems = document.problems.iter();
+    lines.extend(problems.map(|problem| format!("  [{}] {}", problem.code, problem.message)));
+    lines
 }
 
 /// What the reader says of a file that is no HPRIM document.

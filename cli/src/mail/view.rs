@@ -154,8 +154,7 @@ impl MailShown {
         } = session.message(number)?;
         if is_hprim && text.trim().is_empty() {
             text = hprim::read(&session.export_hprim(number)?)
-                .map(|reading| reading.plain_text())
-                .unwrap_or_default();
+                .map_or_else(crate::hprim::refusal, |reading| reading.plain_text());
         }
         Ok(Self {
             line: MailLine::of(&summary),

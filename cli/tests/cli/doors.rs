@@ -245,6 +245,61 @@ fn hprim_check_tells_what_is_wrong() {
         refused(pli().args(["hprim", "check"]).arg(file(name, bytes)), 1, code);
     }
     refused(pli().args(["hprim", "check", "/none/file.hpr"]), 1, "file-unreadable");
+    refused(pli().args(["hprim", "check"]), 2, "usage");
+}
+
+#[test]
+fn hprim_check_goes_through_all_files_and_tells_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good.hpr");
+    fs::write(&good, crate::scene::result(1)).unwrap();
+    let loose = folder.path().join("loose.hpr");
+    let text = String::from_utf8_lossy(&crate::scene::result(1)).replace("\r\n", "\n");
+    fs::write(&loose, text.replacen("LANVAUX", "LANVAUX &eacute;", 1)).unwrap();
+    let other = folder.path().join("other.hpr");
+    fs::write(&other, b"%PDF-1.4\n").unwrap();
+
+    let check = |options: &[&str], files: &[&std::path::Path]| {
+        let output = pli()
+            .args(["hprim", "check"])
+            .args(options)
+            .args(files)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said)
+    };
+    let (status, said) = check(&["--json"], &[&good, &other, &loose]);
+    assert_eq!(status, Some(1));
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["documents"][0]["surname"], "LANVAUX");
+    assert_eq!(lines[1]["problem"]["code"], "hprim-pdf");
+    assert!(lines[1]["file"].as_str().unwrap().ends_with("other.hpr"));
+    let told: Vec<(&str, u64)> = lines[2]["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| (warning["code"].as_str().unwrap(), warning["line"].as_u64().unwrap()))
+        .filter(|(code, _)| !code.contains("charset"))
+        .collect();
+    assert_eq!(told, [("hprim-line-end-not-crlf", 0), ("hprim-html-entity", 2)]);
+
+    refused(
+        pli().args(["hprim", "check"]).args([&good, &other]),
+        1,
+        "hprim-files-unusable",
+    );
+
+    let (status, said) = check(&["--lang", "fr"], &[&loose, &good]);
+    assert_eq!(status, Some(0));
+    assert!(
+        said.contains("  ligne 2 : [hprim-html-entity] Des caractères"),
+        "{said}"
+    );
+    assert!(said.contains("good.hpr : documents : 1, en"), "{said}");
+    let (_, said) = check(&["--lang", "en"], &[&loose]);
+    assert!(said.contains("  line 2: [hprim-html-entity] Characters"), "{said}");
 }
 
 #[test]

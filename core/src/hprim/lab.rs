@@ -118,8 +118,8 @@ impl LabResult {
     }
 
     /// The result in `fields`, `RES` first.
-    pub(super) fn read(fields: &[&str]) -> Self {
-        let field = |place: usize| fields.get(place).copied().unwrap_or_default();
+    pub(super) fn read(fields: &[String]) -> Self {
+        let field = |place: usize| fields.get(place).map(String::as_str).unwrap_or_default();
         Self {
             label: field(1).to_owned(),
             code: field(2).to_owned(),

@@ -42,6 +42,16 @@ pub(super) fn is_armoured(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"#BINASCII1#")
 }
 
+/// Whether `bytes` start as a PDF does.
+pub(super) fn is_pdf(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"%PDF-")
+}
+
+/// Whether `bytes` start as a text in RTF does.
+pub(super) fn is_rtf(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"{\\rtf")
+}
+
 /// `line` changed so that no reader takes it for one of the format's own; `None` when none would.
 pub(super) fn as_plain_text(line: &str) -> Option<String> {
     if Marker::of(line.as_bytes()).is_some() {

@@ -1,7 +1,10 @@
 //! The tolerant reader: bytes of a file to documents, with a warning for each deviation.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
+
+use html_escape::decode_html_entities;
 
 use super::charset::Charset;
 use super::date::{DateForm, DateLine};
@@ -10,7 +13,7 @@ use super::guess::{guess, line_text};
 use super::header::{Header, LINES, WIDTHS, without_controls};
 use super::lab::{FIELDS, Flag, Lab, LabLine, LabResult, Prefix, ResultKind, ResultStatus, marked};
 use super::lines::{Line, LineEnd, split, split_lines, usual_line_end};
-use super::marker::{Marker, is_armoured};
+use super::marker::{Marker, is_armoured, is_pdf, is_rtf};
 use super::refusal::{HprimError, refuse_other_formats};
 use super::source::Source;
 use super::warning::{Deviation, Warning, Warnings};
@@ -49,10 +52,13 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// What a person reads of all the documents, one after the other.
+    /// What a person reads of all the documents, one after the other, and then what stood outside them.
     #[must_use]
     pub fn plain_text(&self) -> String {
-        let texts: Vec<String> = self.documents.iter().map(Document::plain_text).collect();
+        let mut texts: Vec<String> = self.documents.iter().map(Document::plain_text).collect();
+        if !self.stray.is_empty() {
+            texts.push(self.stray.clone());
+        }
         texts.join("\n\n")
     }
 }
@@ -131,7 +137,7 @@ pub fn read(bytes: &[u8]) -> Result<Reading, HprimError> {
 /// All of a file as text, lines separated by `\n`, whether it is HPRIM or not; nothing of one that is no text.
 #[must_use]
 pub fn text_of(bytes: &[u8]) -> String {
-    if read(bytes) == Err(HprimError::NotText) {
+    if matches!(read(bytes), Err(HprimError::NotText | HprimError::Pdf)) {
         return String::new();
     }
     let source = open(bytes, &mut Warnings::default());
@@ -198,11 +204,16 @@ impl<'a> FileReader<'a> {
 
     fn read_documents(&mut self, lines: &[Line]) -> Result<(), HprimError> {
         let mut rest = lines;
+        let mut is_past_end = false;
         loop {
             let end = rest
                 .iter()
                 .position(|line| matches!(line.marker, Some(Marker::DocumentEnd | Marker::FileEnd)));
             let Some(end) = end else {
+                if is_past_end {
+                    self.keep_stray(rest);
+                    return Ok(());
+                }
                 if self.read_document(rest)? {
                     self.warnings.note(Deviation::DocumentEndMissing, last_number(rest));
                 }
@@ -213,6 +224,15 @@ impl<'a> FileReader<'a> {
             let Some((marker_line, after)) = tail.split_first() else {
                 return Ok(());
             };
+            rest = after;
+            if is_past_end && !self.is_named_document(segment) {
+                self.keep_stray(segment);
+                self.warnings.note(Deviation::MarkerRepeated, marker_line.number);
+                continue;
+            }
+            if is_past_end {
+                self.warnings.note(Deviation::DocumentAfterEnd, first_number(segment));
+            }
             self.note_exactness(marker_line);
             let is_document = self.read_document(segment)?;
             match (marker_line.marker, is_document) {
@@ -228,16 +248,26 @@ impl<'a> FileReader<'a> {
                     if is_document {
                         self.warnings.note(Deviation::DocumentEndMissing, marker_line.number);
                     }
-                    self.read_after_end(after);
-                    return Ok(());
+                    is_past_end = true;
                 }
             }
-            rest = after;
         }
     }
 
-    /// What follows `****FINFICHIER****` is kept as text: nothing tells whether it is meant to be a document.
-    fn read_after_end(&mut self, lines: &[Line]) {
+    /// Text after the end is no document, unless it has all that files one: another file was appended then.
+    fn is_named_document(&self, segment: &[Line]) -> bool {
+        let shifted = segment.get(self.shift(segment)..).unwrap_or_default();
+        let mut lines: [String; LINES] = Default::default();
+        for (place, line) in lines.iter_mut().zip(shifted) {
+            *place = self.text(line);
+        }
+        let header = Header::from_lines(lines);
+        shifted.len() >= LINES
+            && !(header.surname().is_empty() || header.given().is_empty())
+            && header.birth_date().is_some()
+    }
+
+    fn keep_stray(&mut self, lines: &[Line]) {
         for line in lines {
             if line.marker.is_some() {
                 self.warnings.note(Deviation::MarkerRepeated, line.number);
@@ -306,7 +336,8 @@ impl<'a> FileReader<'a> {
         let first = first_number(header_lines);
         let mut lines: [String; LINES] = Default::default();
         for ((line, place), width) in header_lines.iter().zip(&mut lines).zip(WIDTHS) {
-            *place = self.clean_text(line);
+            let text = self.clean_text(line);
+            *place = self.without_entities(text, line.number);
             if width > 0 && place.trim().chars().count() > width {
                 self.warnings.note(Deviation::FieldTooLong, line.number);
             }
@@ -380,14 +411,13 @@ impl<'a> FileReader<'a> {
                 continue;
             }
             let content = self.clean_text(line);
-            if is_armoured(content.as_bytes()) {
-                self.warnings.note(Deviation::ArmouredPart, line.number);
-            }
+            self.note_format(&content, line.number);
             if lab.is_none() && marked(&content).is_some() {
                 self.warnings.note(Deviation::ResultOutsideLab, line.number);
                 lab = Some(Lab::default());
             }
             let Some(lab) = &mut lab else {
+                let content = self.without_entities(content, line.number);
                 text.push(content);
                 continue;
             };
@@ -409,11 +439,11 @@ impl<'a> FileReader<'a> {
 
     fn read_lab_line(&mut self, content: String, number: usize, is_first: bool) -> LabLine {
         match marked(&content) {
-            Some((Prefix::Tex, text)) => LabLine::Text(text.to_owned()),
+            Some((Prefix::Tex, text)) => LabLine::Text(self.without_entities(text.to_owned(), number)),
             Some((Prefix::Res, line)) => LabLine::Result(Box::new(self.read_result(line, number, is_first))),
             None => {
                 self.warnings.note(Deviation::UnmarkedLabLine, number);
-                LabLine::Text(content)
+                LabLine::Text(self.without_entities(content, number))
             }
         }
     }
@@ -426,6 +456,11 @@ impl<'a> FileReader<'a> {
             [""] => self.warnings.note(Deviation::TrailingSeparator, number),
             _ => self.warnings.note(Deviation::ResultFieldCount, number),
         }
+        // Only now: a separator that was written as an entity separates nothing.
+        let fields: Vec<String> = fields
+            .into_iter()
+            .map(|field| self.without_entities(field.to_owned(), number))
+            .collect();
         let result = LabResult::read(&fields);
         if matches!(result.kind, ResultKind::Other(_)) {
             self.warnings.note(Deviation::ResultKindUnknown, number);
@@ -447,6 +482,30 @@ impl<'a> FileReader<'a> {
             self.warnings.note(Deviation::OrphanContinuation, number);
         }
         result
+    }
+
+    fn note_format(&mut self, line: &str, number: usize) {
+        let line = line.as_bytes();
+        let deviation = if is_armoured(line) {
+            Deviation::ArmouredPart
+        } else if is_pdf(line) {
+            Deviation::PdfPart
+        } else if is_rtf(line) {
+            Deviation::RtfPart
+        } else {
+            return;
+        };
+        self.warnings.note(deviation, number);
+    }
+
+    fn without_entities(&mut self, text: String, number: usize) -> String {
+        match decode_html_entities(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(decoded) => {
+                self.warnings.note(Deviation::HtmlEntity, number);
+                without_controls(&decoded)
+            }
+        }
     }
 
     fn note_exactness(&mut self, line: &Line) {

@@ -135,6 +135,10 @@ deviations! {
     DecimalComma = "hprim-decimal-comma",
         "Un résultat numérique utilise la virgule décimale.",
         "A numeric result uses a decimal comma.";
+    /// A second file appended to the first.
+    DocumentAfterEnd = "hprim-document-after-end",
+        "Un autre document suit la fin du fichier : vérifiez qu'il s'agit du bon patient.",
+        "Another document follows the end of the file: check which patient it is about.";
     /// No `****FIN****`.
     DocumentEndMissing = "hprim-document-end-missing",
         "La fin du document (****FIN****) manque.",
@@ -147,6 +151,10 @@ deviations! {
     EndOfFileByte = "hprim-end-of-file-byte",
         "Le fichier finit par l'octet 1A.",
         "The file ends with the byte 1A.";
+    /// The writer put a space into what reads as an HTML entity.
+    EntityInText = "hprim-entity-in-text",
+        "Le texte contenait ce qui se lit comme une entité HTML ; une espace a été ajoutée.",
+        "The text held what reads as an HTML entity; a space was added.";
     /// Wider than the table of widths.
     FieldTooLong = "hprim-field-too-long",
         "Une ligne d'en-tête est plus longue que prévu ; certains logiciels la couperont.",
@@ -163,6 +171,10 @@ deviations! {
     HeaderShifted = "hprim-header-shifted",
         "Des lignes vides précèdent l'en-tête.",
         "Blank lines come before the header.";
+    /// `&eacute;`
+    HtmlEntity = "hprim-html-entity",
+        "Des caractères sont écrits en entités HTML ; ils sont rétablis.",
+        "Characters are written as HTML entities; they were put right.";
     /// UTF-16 with half characters.
     InvalidUtf16 = "hprim-invalid-utf16",
         "Le fichier est en UTF-16 mais des caractères sont coupés.",
@@ -203,6 +215,10 @@ deviations! {
     PartyAmbiguous = "hprim-party-ambiguous",
         "La ligne de l'expéditeur ou du destinataire ne dit pas ce qui est code ou nom.",
         "The line of the sender or addressee does not tell code from name.";
+    /// `%PDF-` inside a document.
+    PdfPart = "hprim-pdf-part",
+        "Une partie est un PDF ; elle n'est pas lisible ici.",
+        "One part is a PDF; it cannot be read here.";
     /// No space between postcode and town.
     PostcodeJoined = "hprim-postcode-joined",
         "Le code postal et la ville se touchent.",
@@ -235,6 +251,10 @@ deviations! {
     SeparatorReplaced = "hprim-separator-replaced",
         "Une barre verticale a été remplacée : elle sépare les champs.",
         "A vertical bar was replaced: it separates fields.";
+    /// `{\rtf` inside a document.
+    RtfPart = "hprim-rtf-part",
+        "Une partie est en RTF ; ses codes sont montrés tels quels.",
+        "One part is in RTF; its codes are shown as they are.";
     /// Line 2 is blank.
     SurnameMissing = "hprim-surname-missing",
         "Le nom du patient manque (ligne 2).",

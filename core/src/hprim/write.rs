@@ -1,6 +1,9 @@
 //! The strict writer: documents to the bytes of a file, with a warning for each thing that could not stay as it was.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use html_escape::decode_html_entities;
 
 use super::charset::{self, Charset};
 use super::date::DateLine;
@@ -8,8 +11,9 @@ use super::document::{Document, tidy_text};
 use super::header::{Header, WIDTHS, without_controls};
 use super::lab::{Lab, LabLine};
 use super::lines::LineEnd;
-use super::marker::{Marker, as_plain_text, is_hprim_sante};
+use super::marker::{Marker, as_plain_text};
 use super::read::text_of;
+use super::refusal::other_format;
 use super::spell::spell;
 use super::warning::{Deviation, Warning, Warnings};
 
@@ -148,13 +152,17 @@ impl FileWriter<'_> {
         if is_spelled {
             self.warn(Deviation::CharacterSpelled);
         }
-        spelled.into_owned()
+        if matches!(decode_html_entities(&*spelled), Cow::Borrowed(_)) {
+            return spelled.into_owned();
+        }
+        self.warn(Deviation::EntityInText);
+        spelled.replace('&', "& ")
     }
 
     /// `line` as something no reader takes for one of the format's own lines.
     fn plain(&mut self, line: String) -> String {
-        // HPRIM Santé is told by the first line alone.
-        let starts_other_format = self.line == 0 && is_hprim_sante(line.as_bytes());
+        // Other formats are told by the first line alone.
+        let starts_other_format = self.line == 0 && other_format(line.as_bytes()).is_some();
         match as_plain_text(&line).or_else(|| starts_other_format.then(|| format!(" {line}"))) {
             Some(changed) => {
                 self.warn(Deviation::MarkerInText);

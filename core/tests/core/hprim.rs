@@ -6,7 +6,7 @@ use jiff::civil::date;
 use pli_core::hprim::{
     Charset, Deviation, Document, Fields, Flag, Header, HeaderProblem, HprimError, Lab, LabLine, LabResult, LineEnd,
     MAX_BYTES, MAX_DOCUMENTS, MAX_LINES, MAX_WARNINGS, Party, Patient, Reading, ResultKind, ResultStatus, Warning,
-    WriteOptions, header_problems, read, write,
+    WriteOptions, header_problems, read, text_of, write,
 };
 
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
@@ -86,6 +86,21 @@ fn each_file_is_told_its_deviations_and_no_others() {
         ),
         ("repeated-end.hpr", &[("marker-repeated", 16)]),
         ("corsica.hpr", &[]),
+        (
+            "entities.hpr",
+            &[
+                ("html-entity", 13),
+                ("html-entity", 14),
+                ("html-entity", 16),
+                ("html-entity", 17),
+                ("result-not-numeric", 17),
+            ],
+        ),
+        (
+            "parts.hpr",
+            &[("pdf-part", 14), ("rtf-part", 15), ("armoured-part", 16)],
+        ),
+        ("nul.hpr", &[("control-character", 16)]),
     ];
     for (name, warnings) in expected {
         assert_eq!(told(&reading(name).warnings), *warnings, "{name}");
@@ -114,10 +129,31 @@ fn what_is_no_hprim_is_named() {
         ("blank.hpr", HprimError::Empty),
         ("short.hpr", HprimError::NoHeader),
         ("letter.txt", HprimError::NoHeader),
+        ("hl7.hpr", HprimError::Hl7),
+        ("pdf.hpr", HprimError::Pdf),
+        ("rtf.hpr", HprimError::Rtf),
         ("binary.hpr", HprimError::NotText),
     ];
     for (name, error) in expected {
         assert_eq!(read(&fixture(name)), Err(error), "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_hprim_is_shown_when_it_is_text() {
+    let expected = [
+        ("letter.txt", "Bonjour\n\nceci est\nune lettre"),
+        ("hl7.hpr", " MSH|^~\\&|LABO|28|DPI"),
+        ("hprim-sante.hpr", "H|"),
+        ("rtf.hpr", "{\\rtf1\\ansi Cher"),
+        ("armoured.hpr", "#BINASCII1#"),
+    ];
+    for (name, start) in expected {
+        let text = text_of(&fixture(name));
+        assert!(text.starts_with(start), "{name}: {text:?}");
+    }
+    for name in ["pdf.hpr", "binary.hpr", "empty.hpr"] {
+        assert_eq!(text_of(&fixture(name)), "", "{name}");
     }
 }
 
@@ -342,6 +378,68 @@ fn each_document_has_its_bytes_and_the_rest_is_kept() {
     assert_eq!(self::reading("after-end.hpr").stray, "Envoyé depuis le secrétariat");
     assert_eq!(self::reading("truncated-second.hpr").stray, "P0043\nLE GUEN");
     assert_eq!(self::reading("shifted.hpr").documents[0].header.surname(), "DESOMBRE");
+}
+
+#[test]
+fn a_file_appended_to_another_is_read_and_told() {
+    let bytes = fixture("appended.hpr");
+    let reading = read(&bytes).unwrap();
+    let surnames: Vec<&str> = reading
+        .documents
+        .iter()
+        .map(|document| document.header.surname())
+        .collect();
+    assert_eq!(surnames, ["DESOMBRE", "LE GUEN"]);
+    assert_eq!(
+        told(&reading.warnings)
+            .into_iter()
+            .filter(|(_, line)| *line > 0)
+            .collect::<Vec<_>>(),
+        [
+            ("text-after-end", 24),
+            ("marker-repeated", 25),
+            ("document-after-end", 26),
+            ("marker-repeated", 40),
+            ("marker-repeated", 41),
+            ("text-after-end", 42)
+        ]
+    );
+    assert_eq!(reading.stray, "Relu le soir\nfin");
+    assert!(reading.plain_text().ends_with("\n\nRelu le soir\nfin"));
+    let [_, second] = reading.ranges.as_slice() else {
+        panic!("two")
+    };
+    assert!(bytes[second.clone()].ends_with(b"****FIN****\r\n"));
+}
+
+#[test]
+fn entities_are_put_right_and_structure_nothing() {
+    let plain = reading("strict.hpr");
+    let entities = reading("strict-entities.hpr");
+    assert!(entities.documents == plain.documents);
+    assert!(
+        entities
+            .warnings
+            .iter()
+            .all(|warning| warning.deviation == Deviation::HtmlEntity)
+    );
+    let document = &reading("entities.hpr").documents[0];
+    assert_eq!(document.text, "Dose < 5 mg & R&D; &inconnu;  fin\n****FIN****");
+    let lab = document.lab.as_ref().unwrap();
+    assert!(lab.lines[0] == LabLine::Text("Na|K".to_owned()));
+    let (label, result) = lab.results().next().unwrap();
+    assert_eq!((label, result.code.as_str(), result.value.as_str()), ("A|B", "C", "<5"));
+}
+
+#[test]
+fn what_would_read_as_an_entity_is_told_when_it_is_written() {
+    let document = Document {
+        text: "&eacute; R&D AT&T;".to_owned(),
+        ..Document::default()
+    };
+    let written = write(&[document], &WriteOptions::default());
+    assert_eq!(told(&written.warnings), [("entity-in-text", 13)]);
+    assert_eq!(read(&written.bytes).unwrap().documents[0].text, "& eacute; R& D AT& T;");
 }
 
 #[test]
