@@ -49,6 +49,19 @@ pub(super) fn strict(date: Date) -> String {
 }
 
 fn written(line: &str, not_after: Option<Date>) -> Option<(Date, DateForm)> {
+    if let Some(day) = before_time(line) {
+        return written(day, not_after).map(|(date, form)| match form {
+            DateForm::TwoDigitYear => (date, form),
+            DateForm::Other | DateForm::Strict => (date, DateForm::Other),
+        });
+    }
+    if line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit()) {
+        let (first, second, third) = (line.get(..2)?, line.get(2..4)?, line.get(4..)?);
+        // Of a day and a year that could change places neither is known.
+        let is_either = date(2000, second, third).is_some();
+        let date = deduce_century(third, second, first, not_after).filter(|_| !is_either)?;
+        return Some((date, DateForm::TwoDigitYear));
+    }
     if line.len() == 8 && line.bytes().all(|byte| byte.is_ascii_digit()) {
         // ddmmyyyy and yyyymmdd: a year of the 19th century or later is no month and day, so only one can be read.
         let (day, month, year) = (line.get(..2)?, line.get(2..4)?, line.get(4..)?);
@@ -59,7 +72,7 @@ fn written(line: &str, not_after: Option<Date>) -> Option<(Date, DateForm)> {
     let separator = line
         .chars()
         .find(|c| !c.is_ascii_digit())
-        .filter(|c| matches!(c, '/' | '-' | '.'))?;
+        .filter(|c| matches!(c, '/' | '-' | '.' | ' '))?;
     let mut parts = line.split(separator);
     let (first, second, third) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
@@ -80,6 +93,21 @@ fn written(line: &str, not_after: Option<Date>) -> Option<(Date, DateForm)> {
             DateForm::Other
         },
     ))
+}
+
+/// What stands before a time of day, as databases write both; `None` without one.
+fn before_time(line: &str) -> Option<&str> {
+    if line.len() == 14 && line.bytes().all(|byte| byte.is_ascii_digit()) {
+        // yyyymmddhhmmss: a year of the 19th century or later is no day and month.
+        return line.get(..8);
+    }
+    let (day, time) = line.split_once([' ', 'T'])?;
+    let is_time = time.starts_with(|c: char| c.is_ascii_digit())
+        && time.contains([':', 'h'])
+        && time
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, ':' | 'h' | '.' | 'Z' | '+' | '-'));
+    is_time.then_some(day)
 }
 
 /// A date that a patient alive can bear: a typing error such as 0196 is no year.

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::date::{DateLine, strict};
+use super::place::{self, PlaceForm};
 use crate::code::coded;
 
 /// Lines of a header.
@@ -114,8 +115,8 @@ impl Header {
             surname,
             given,
             street: [street, street2],
-            postcode: postcode.to_owned(),
-            town: town.to_owned(),
+            postcode,
+            town,
             birth_date: self.birth_date(),
             nir: self.nir().map_or(nir, |nir| nir.line()),
             file_number,
@@ -139,18 +140,9 @@ impl Header {
 
     /// Line 6: postcode and town.
     #[must_use]
-    pub fn postcode_and_town(&self) -> (&str, &str) {
-        let line = self.lines[5].trim();
-        if self.is_postcode_joined() {
-            return line.split_at_checked(5).unwrap_or((line, ""));
-        }
-        let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
-        // A first word without a digit is the town: the postcode is missing.
-        if first.bytes().any(|byte| byte.is_ascii_digit()) {
-            (first, rest.trim_start())
-        } else {
-            ("", line)
-        }
+    pub fn postcode_and_town(&self) -> (String, String) {
+        let (postcode, town, _) = place::read(&self.lines[5]);
+        (postcode, town)
     }
 
     /// Line 7.
@@ -196,10 +188,15 @@ impl Header {
         self.nir().is_none() && !self.lines[7].trim().is_empty()
     }
 
-    pub(super) fn is_postcode_joined(&self) -> bool {
-        let line = self.lines[5].trim().as_bytes();
-        let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        digits == 5 && line.get(5).is_some_and(u8::is_ascii_alphabetic)
+    pub(super) fn place_form(&self) -> PlaceForm {
+        place::read(&self.lines[5]).2
+    }
+
+    /// Whether line 8 holds a social security number in another form than 13 characters, a space and the key.
+    pub(super) fn is_nir_inexact(&self) -> bool {
+        let line = self.lines[7].trim().to_ascii_uppercase();
+        self.nir()
+            .is_some_and(|nir| nir.line() != line && nir.line().replace(' ', "") != line)
     }
 
     /// Places, from 0, of the party lines whose one word may be a code or a name.
@@ -272,7 +269,7 @@ impl Party {
         }
     }
 
-    /// The party on `line`, and whether its one word could be either code or name.
+    /// The party on `line`, and whether it could be read otherwise.
     fn read(line: &str) -> (Self, bool) {
         let border = line
             .char_indices()
@@ -280,22 +277,38 @@ impl Party {
             .map_or(line.len(), |(place, _)| place);
         let (field, rest) = line.split_at_checked(border).unwrap_or((line, ""));
         let is_fixed_width = field.chars().count() == CODE_WIDTH
-            && rest.chars().next().is_none_or(char::is_whitespace)
+            && rest
+                .chars()
+                .next()
+                .map_or_else(|| has_digit(field), char::is_whitespace)
             && !field.trim().contains(char::is_whitespace);
         if is_fixed_width {
             return (Self::of(field, rest), false);
         }
         let line = line.trim();
-        if let Some((code, name)) = line.split_once(char::is_whitespace) {
-            return (Self::of(code, name), false);
+        if line.is_empty() || line == "." {
+            return (Self::default(), false);
         }
-        let is_code = line == "." || line.bytes().any(|byte| byte.is_ascii_digit());
-        let party = if is_code {
+        if let Some((code, name)) = line.split_once([';', '|']) {
+            return (Self::of(code, name), true);
+        }
+        if let Some((code, name)) = line.split_once(char::is_whitespace) {
+            return if is_title(code) {
+                (Self::named(line), true)
+            } else {
+                (Self::of(code, name), !(code == "." || has_digit(code)))
+            };
+        }
+        // One word, and nothing tells whether it is a code or a name.
+        let is_joined = field.bytes().all(|byte| byte.is_ascii_digit()) && rest.starts_with(char::is_alphabetic);
+        let party = if is_joined {
+            Self::of(field, rest)
+        } else if has_digit(line) && !is_address(line) {
             Self::of(line, "")
         } else {
-            Self::of("", line)
+            Self::named(line)
         };
-        (party, !(line.is_empty() || line == "."))
+        (party, !is_address(line))
     }
 
     fn of(code: &str, name: &str) -> Self {
@@ -321,6 +334,21 @@ impl Party {
     }
 }
 
+fn has_digit(word: &str) -> bool {
+    word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Whether `word` is an address or the local part of one: names with a point between them.
+fn is_address(word: &str) -> bool {
+    let local_part = word.split_once('@').map_or(word, |(local_part, _)| local_part);
+    local_part.contains('.') && local_part.split('.').all(|name| name.starts_with(char::is_alphabetic))
+}
+
+fn is_title(word: &str) -> bool {
+    let word = word.trim_end_matches('.').to_ascii_uppercase();
+    ["DR", "DOCTEUR", "PR", "PROFESSEUR", "M", "MME", "MLLE"].contains(&word.as_str())
+}
+
 impl fmt::Debug for Party {
     /// Names nobody.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -339,11 +367,14 @@ impl Nir {
     fn read(line: &str) -> Option<Self> {
         let digits: String = line
             .chars()
-            .filter(|c| !c.is_whitespace())
+            .filter(|c| !(c.is_whitespace() || matches!(c, '.' | '-' | '/')))
             .map(|c| c.to_ascii_uppercase())
             .collect();
         let (number, key) = digits.split_at_checked(13)?;
-        numeric(number)?;
+        // The first is the sex, or tells that the number is provisional.
+        if numeric(number)? < 1_000_000_000_000 {
+            return None;
+        }
         if !(matches!(key.len(), 0 | 2) && key.bytes().all(|byte| byte.is_ascii_digit())) {
             return None;
         }

@@ -94,6 +94,8 @@ pub struct LabResult {
     pub low2: String,
     /// Upper normal bound in the second unit.
     pub high2: String,
+    /// What follows the fourteen fields, separators included.
+    pub extra: String,
 }
 
 impl LabResult {
@@ -117,7 +119,7 @@ impl LabResult {
             .filter(|number: &f64| number.is_finite())
     }
 
-    /// The result in `fields`, `RES` first.
+    /// The result in `fields`, `RES` first, and after the fourteenth all the rest.
     pub(super) fn read(fields: &[String]) -> Self {
         let field = |place: usize| fields.get(place).map(String::as_str).unwrap_or_default();
         Self {
@@ -134,12 +136,16 @@ impl LabResult {
             unit2: field(11).to_owned(),
             low2: field(12).to_owned(),
             high2: field(13).to_owned(),
+            extra: match field(FIELDS) {
+                rest if rest.chars().all(|c| c == '|' || c.is_whitespace()) => String::new(),
+                rest => rest.to_owned(),
+            },
         }
     }
 
-    /// The fields of the line, `RES` first.
-    pub(super) fn fields(&self) -> [&str; FIELDS] {
-        [
+    /// The fields of the line, `RES` first; one more when something follows them.
+    pub(super) fn fields(&self) -> Vec<&str> {
+        let fields: [&str; FIELDS] = [
             "RES",
             &self.label,
             &self.code,
@@ -154,7 +160,9 @@ impl LabResult {
             &self.unit2,
             &self.low2,
             &self.high2,
-        ]
+        ];
+        let extra = Some(self.extra.as_str()).filter(|extra| !extra.is_empty());
+        fields.into_iter().chain(extra).collect()
     }
 
     fn plain_text(&self) -> String {
@@ -181,6 +189,12 @@ impl LabResult {
         if !self.value2.trim().is_empty() {
             add(&format!("[{} {}]", self.value2.trim(), self.unit2.trim()));
         }
+        match self.status {
+            ResultStatus::Corrected => add("(corrigé)"),
+            ResultStatus::NotValidated => add("(non validé)"),
+            ResultStatus::Other(_) | ResultStatus::Unset | ResultStatus::Validated => {}
+        }
+        add(self.extra.trim());
         line.trim_end().to_owned()
     }
 }
@@ -277,11 +291,18 @@ pub(super) enum Prefix {
     Tex,
 }
 
-/// The prefix of `line`, and the line from there (`RES`) or from behind it (`TEX`); white space before it aside.
+/// The prefix of `line`, and the line from there (`RES`) or from behind it (`TEX`); white space before it and case aside.
 pub(super) fn marked(line: &str) -> Option<(Prefix, &str)> {
     let line = line.trim_start();
-    match line.strip_prefix("TEX|") {
-        Some(text) => Some((Prefix::Tex, text)),
-        None => line.starts_with("RES|").then_some((Prefix::Res, line)),
+    let (prefix, rest) = line.split_at_checked(4)?;
+    if prefix.eq_ignore_ascii_case("TEX|") {
+        Some((Prefix::Tex, rest))
+    } else {
+        prefix.eq_ignore_ascii_case("RES|").then_some((Prefix::Res, line))
     }
+}
+
+/// Whether the prefix of `line` is written exactly.
+pub(super) fn is_exactly_marked(line: &str) -> bool {
+    line.starts_with("TEX|") || line.starts_with("RES|")
 }

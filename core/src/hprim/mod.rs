@@ -10,6 +10,7 @@ mod header;
 mod lab;
 mod lines;
 mod marker;
+mod place;
 mod read;
 mod refusal;
 mod source;

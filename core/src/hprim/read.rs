@@ -11,9 +11,10 @@ use super::date::{DateForm, DateLine};
 use super::document::{Document, tidy_lines};
 use super::guess::{guess, line_text};
 use super::header::{Header, LINES, WIDTHS, without_controls};
-use super::lab::{FIELDS, Flag, Lab, LabLine, LabResult, Prefix, ResultKind, ResultStatus, marked};
+use super::lab::{FIELDS, Flag, Lab, LabLine, LabResult, Prefix, ResultKind, ResultStatus, is_exactly_marked, marked};
 use super::lines::{Line, LineEnd, split, split_lines, usual_line_end};
 use super::marker::{Marker, is_armoured, is_pdf, is_rtf};
+use super::place::PlaceForm;
 use super::refusal::{HprimError, refuse_other_formats};
 use super::source::Source;
 use super::warning::{Deviation, Warning, Warnings};
@@ -354,13 +355,18 @@ impl<'a> FileReader<'a> {
         if header.given().is_empty() {
             self.warnings.note(Deviation::GivenNameMissing, line(2));
         }
-        if header.is_postcode_joined() {
-            self.warnings.note(Deviation::PostcodeJoined, line(5));
+        match header.place_form() {
+            PlaceForm::Joined => self.warnings.note(Deviation::PostcodeJoined, line(5)),
+            PlaceForm::Other => self.warnings.note(Deviation::PostcodeInexact, line(5)),
+            PlaceForm::Strict => {}
         }
         if header.birth_line() == DateLine::Blank {
             self.warnings.note(Deviation::BirthDateMissing, line(6));
         }
         self.note_date(header.birth_line(), line(6));
+        if header.is_nir_inexact() {
+            self.warnings.note(Deviation::NirInexact, line(7));
+        }
         if header.is_nir_malformed() {
             self.warnings.note(Deviation::NirMalformed, line(7));
         }
@@ -438,6 +444,9 @@ impl<'a> FileReader<'a> {
     }
 
     fn read_lab_line(&mut self, content: String, number: usize, is_first: bool) -> LabLine {
+        if marked(&content).is_some() && !is_exactly_marked(&content) {
+            self.warnings.note(Deviation::LabPrefixInexact, number);
+        }
         match marked(&content) {
             Some((Prefix::Tex, text)) => LabLine::Text(self.without_entities(text.to_owned(), number)),
             Some((Prefix::Res, line)) => LabLine::Result(Box::new(self.read_result(line, number, is_first))),
@@ -449,8 +458,8 @@ impl<'a> FileReader<'a> {
     }
 
     fn read_result(&mut self, line: &str, number: usize, is_first: bool) -> LabResult {
-        // One more than is kept tells a trailing separator from a field too many.
-        let fields: Vec<&str> = line.splitn(FIELDS.saturating_add(2), '|').collect();
+        // The last one is all that follows the fourteen.
+        let fields: Vec<&str> = line.splitn(FIELDS.saturating_add(1), '|').collect();
         match fields.get(FIELDS..).unwrap_or_default() {
             [] if FIELD_RANGE.contains(&fields.len()) => {}
             [""] => self.warnings.note(Deviation::TrailingSeparator, number),

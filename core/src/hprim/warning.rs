@@ -179,6 +179,10 @@ deviations! {
     InvalidUtf16 = "hprim-invalid-utf16",
         "Le fichier est en UTF-16 mais des caractères sont coupés.",
         "The file is in UTF-16, but characters are cut in half.";
+    /// `RES|` or `TEX|` in small letters, or behind a space.
+    LabPrefixInexact = "hprim-lab-prefix-inexact",
+        "Une ligne RES ou TEX n'est pas écrite exactement.",
+        "A RES or TEX line is not written exactly.";
     /// LF, CR or LF-CR.
     LineEndNotCrlf = "hprim-line-end-not-crlf",
         "Les fins de ligne ne sont pas CR LF.",
@@ -199,6 +203,10 @@ deviations! {
     MarkerRepeated = "hprim-marker-repeated",
         "Une ligne ****LAB****, ****FIN**** ou ****FINFICHIER**** est répétée.",
         "A ****LAB****, ****FIN**** or ****FINFICHIER**** line is repeated.";
+    /// A social security number with other separators than the space before the key.
+    NirInexact = "hprim-nir-inexact",
+        "Le numéro de sécurité sociale n'est pas écrit en 13 caractères, une espace et la clé.",
+        "The social security number is not written as 13 characters, a space and the key.";
     /// The two-digit key does not fit.
     NirKeyWrong = "hprim-nir-key-wrong",
         "La clé du numéro de sécurité sociale est fausse.",
@@ -219,6 +227,10 @@ deviations! {
     PdfPart = "hprim-pdf-part",
         "Une partie est un PDF ; elle n'est pas lisible ici.",
         "One part is a PDF; it cannot be read here.";
+    /// Line 6 is not postcode, space, town.
+    PostcodeInexact = "hprim-postcode-inexact",
+        "La ligne 6 n'est pas écrite code postal, espace, commune ; ils sont déduits.",
+        "Line 6 is not written postcode, space, town; they were deduced.";
     /// No space between postcode and town.
     PostcodeJoined = "hprim-postcode-joined",
         "Le code postal et la ville se touchent.",

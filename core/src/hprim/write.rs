@@ -125,7 +125,7 @@ impl FileWriter<'_> {
         self.put(Marker::Lab.line());
         for line in &lab.lines {
             let fields: Vec<&str> = match line {
-                LabLine::Result(result) => result.fields().to_vec(),
+                LabLine::Result(result) => result.fields(),
                 LabLine::Text(text) => vec!["TEX", text],
             };
             let fields: Vec<String> = fields.into_iter().map(|field| self.field(field)).collect();

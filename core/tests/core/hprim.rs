@@ -4,9 +4,9 @@ use std::path::Path;
 
 use jiff::civil::date;
 use pli_core::hprim::{
-    Charset, Deviation, Document, Fields, Flag, Header, HeaderProblem, HprimError, Lab, LabLine, LabResult, LineEnd,
-    MAX_BYTES, MAX_DOCUMENTS, MAX_LINES, MAX_WARNINGS, Party, Patient, Reading, ResultKind, ResultStatus, Warning,
-    WriteOptions, header_problems, read, text_of, write,
+    Deviation, Document, Fields, Flag, Header, HeaderProblem, HprimError, Lab, LabLine, LabResult, MAX_BYTES,
+    MAX_DOCUMENTS, MAX_LINES, MAX_WARNINGS, Party, Patient, Reading, ResultKind, ResultStatus, Warning, WriteOptions,
+    read, text_of, write,
 };
 
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
@@ -85,7 +85,7 @@ fn each_file_is_told_its_deviations_and_no_others() {
             &[("document-truncated", 15), ("marker-repeated", 17)],
         ),
         ("repeated-end.hpr", &[("marker-repeated", 16)]),
-        ("corsica.hpr", &[]),
+        ("corsica.hpr", &[("nir-inexact", 8)]),
         (
             "entities.hpr",
             &[
@@ -105,19 +105,6 @@ fn each_file_is_told_its_deviations_and_no_others() {
     for (name, warnings) in expected {
         assert_eq!(told(&reading(name).warnings), *warnings, "{name}");
     }
-}
-
-#[test]
-fn a_date_on_line_8_does_not_cost_a_bare_header_its_first_line() {
-    let mut lines: [String; 12] = Default::default();
-    "S".clone_into(&mut lines[1]);
-    "01/01/1990".clone_into(&mut lines[7]);
-    let document = Document {
-        header: Header::from_lines(lines),
-        ..Document::default()
-    };
-    let written = write(&[document], &WriteOptions::default());
-    assert_eq!(read(&written.bytes).unwrap().documents[0].header.surname(), "S");
 }
 
 #[test]
@@ -182,46 +169,6 @@ fn limits_are_refused_before_they_cost() {
 }
 
 #[test]
-fn the_header_says_who_and_when() {
-    let reading = reading("strict.hpr");
-    let [document] = reading.documents.as_slice() else {
-        panic!("one document")
-    };
-    let fields = document.header.fields();
-    assert_eq!(fields.patient_code, "P0042");
-    assert_eq!(fields.surname, "DESOMBRE");
-    assert_eq!(fields.given, "Gwénaëlle");
-    assert_eq!(fields.street, ["12 rue des Tanneurs", "Bât. B"]);
-    assert_eq!((fields.postcode.as_str(), fields.town.as_str()), ("28000", "CHARTRES"));
-    assert_eq!(fields.birth_date, Some(date(1951, 3, 7)));
-    assert_eq!(document.header.nir().unwrap().number(), "2510328085042");
-    assert_eq!(document.header.nir().unwrap().key_fits(), Some(true));
-    assert_eq!(fields.file_number, "D-2024-117");
-    assert_eq!(fields.document_date, Some(date(2024, 5, 14)));
-    assert_eq!(
-        (fields.sender.code.as_str(), fields.sender.name.as_str()),
-        ("LABO28", "Laboratoire du Parvis")
-    );
-    assert_eq!(
-        (fields.addressee.code.as_str(), fields.addressee.name.as_str()),
-        ("0000012345", "pierre-marie.desombre")
-    );
-    assert_eq!(
-        document.text,
-        "Cher confrère,\n\nJe vous adresse les résultats de Mme Desombre.\nBien à vous."
-    );
-    assert_eq!(
-        (reading.encoding, reading.line_end),
-        (Charset::Iso8859_1, LineEnd::CrLf)
-    );
-    let patient = document.patient();
-    assert_eq!(
-        (patient.surname.as_str(), patient.given.as_str()),
-        ("DESOMBRE", "Gwénaëlle")
-    );
-}
-
-#[test]
 fn windows_1252_has_what_iso_8859_1_lacks() {
     let text = &reading("windows-1252.hpr").documents[0].text;
     assert_eq!(text, "Le cœur est régulier – coût : 25 €…");
@@ -267,102 +214,6 @@ fn short_and_long_result_lines_are_read() {
     assert_eq!(results[3].number(), None);
     assert_eq!(results[3].flag, Flag::Other("LLL".to_owned()));
     assert!(lab.lines.last() == Some(&LabLine::Text("Prélèvement du matin".to_owned())));
-}
-
-#[test]
-fn loose_dates_find_their_century() {
-    let loose = &reading("dates-loose.hpr").documents[0].header;
-    assert_eq!(loose.birth_date(), Some(date(1951, 3, 7)));
-    assert_eq!(loose.document_date(), Some(date(2024, 5, 14)));
-    // Born 07/03/25 in a letter of 2024: nobody is born after the letter about them.
-    assert_eq!(
-        reading("century.hpr").documents[0].header.birth_date(),
-        Some(date(1925, 3, 7))
-    );
-}
-
-#[test]
-fn dates_are_read_in_every_form_seen_and_in_no_other() {
-    let birth = |line: &str| {
-        let mut lines: [String; 12] = Default::default();
-        line.clone_into(&mut lines[6]);
-        Header::from_lines(lines).birth_date()
-    };
-    let expected = Some(date(1951, 3, 7));
-    for line in [
-        "07/03/1951",
-        " 7/3/1951 ",
-        "07/03/51",
-        "1951-03-07",
-        "07-03-1951",
-        "07.03.1951",
-        "07031951",
-        "19510307",
-    ] {
-        assert_eq!(birth(line), expected, "{line}");
-    }
-    for line in [
-        "",
-        "00/00/0000",
-        "31/02/1951",
-        "07/13/1951",
-        "07/03/0196",
-        "07/03",
-        "07/03/1951/1",
-        "née en 1951",
-        "7 mars",
-    ] {
-        assert_eq!(birth(line), None, "{line}");
-    }
-}
-
-#[test]
-fn party_lines_split_by_width_or_by_the_first_spaces() {
-    let party = |line: &str| {
-        let mut lines: [String; 12] = Default::default();
-        line.clone_into(&mut lines[10]);
-        let party = Header::from_lines(lines).sender();
-        (party.code, party.name)
-    };
-    let expected = [
-        ("0000012345 pierre.martin", "0000012345", "pierre.martin"),
-        ("LABO28     Laboratoire du Parvis", "LABO28", "Laboratoire du Parvis"),
-        ("12 Durand Anne", "12", "Durand Anne"),
-        ("1234567 Durand Anne", "1234567", "Durand Anne"),
-        (".          Durand Anne", "", "Durand Anne"),
-        (". Durand Anne", "", "Durand Anne"),
-        ("           Durand Anne", "", "Durand Anne"),
-        ("jean.dupont", "", "jean.dupont"),
-        ("medical28", "medical28", ""),
-        ("Durand", "", "Durand"),
-        (".", "", ""),
-        ("", "", ""),
-    ];
-    for (line, code, name) in expected {
-        assert_eq!(party(line), (code.to_owned(), name.to_owned()), "{line:?}");
-    }
-}
-
-#[test]
-fn postcode_and_town_split_at_a_space_or_after_five_digits() {
-    let split = |line: &str| {
-        let mut lines: [String; 12] = Default::default();
-        line.clone_into(&mut lines[5]);
-        let header = Header::from_lines(lines);
-        let (postcode, town) = header.postcode_and_town();
-        (postcode.to_owned(), town.to_owned())
-    };
-    let expected = [
-        ("28000 CHARTRES", "28000", "CHARTRES"),
-        ("28000CHARTRES", "28000", "CHARTRES"),
-        ("2A004 AJACCIO", "2A004", "AJACCIO"),
-        ("LE HAVRE", "", "LE HAVRE"),
-        ("28000", "28000", ""),
-        ("", "", ""),
-    ];
-    for (line, postcode, town) in expected {
-        assert_eq!(split(line), (postcode.to_owned(), town.to_owned()), "{line:?}");
-    }
 }
 
 #[test]
@@ -458,13 +309,64 @@ fn a_loose_file_is_written_strictly() {
     assert_eq!(lines[6], b"07/03/1951\r");
     assert_eq!(lines[9], b"14/05/2024\r");
     let written = write(&reading("lab-loose.hpr").documents, &WriteOptions::default());
-    for line in written
+    let counts: Vec<usize> = written
         .bytes
         .split(|byte| *byte == b'\n')
         .filter(|line| line.starts_with(b"RES|"))
-    {
-        assert_eq!(line.split(|byte| *byte == b'|').count(), 14);
+        .map(|line| line.split(|byte| *byte == b'|').count())
+        .collect();
+    // What follows the fourteen fields of the last one stays.
+    assert_eq!(counts, [14, 14, 14, 14, 14, 14, 15]);
+    assert!(written.bytes.windows(7).any(|part| part == b"|x\xA6y\r\nT"));
+}
+
+#[test]
+fn result_lines_of_every_length_are_read_and_lose_nothing() {
+    let strict = fixture("strict.hpr");
+    let place = strict.windows(4).position(|part| part == b"RES|").unwrap();
+    for count in 1..=20usize {
+        let fields: Vec<String> = (1..count).map(|number| format!("f{number}")).collect();
+        let line = format!("RES|{}", fields.join("|"));
+        let mut bytes = strict[..place].to_vec();
+        bytes.extend(format!("{line}\r\nres||x|A|suite\r\n****FIN****\r\n****FINFICHIER****\r\n").bytes());
+        let reading = read(&bytes).unwrap();
+        let text = reading.documents[0].plain_text();
+        let results: Vec<(&str, &LabResult)> = reading.documents[0].lab.as_ref().unwrap().results().collect();
+        let (label, result) = results[0];
+        assert_eq!(label, fields.first().map_or("", String::as_str), "{line}");
+        assert_eq!(result.value, fields.get(3).map_or("", String::as_str), "{line}");
+        assert_eq!(result.extra, fields.get(13..).unwrap_or_default().join("|"), "{line}");
+        assert!(text.contains(&result.extra), "{text}");
+        assert_eq!(results[1], (label, results[1].1), "the second continues the first");
+        assert_eq!(results[1].1.value, "suite");
+        let codes: Vec<&str> = told(&reading.warnings).into_iter().map(|(code, _)| code).collect();
+        let is_usual = (4..=14).contains(&count);
+        assert_eq!(codes.contains(&"result-field-count"), !is_usual, "{count}: {codes:?}");
+        assert!(codes.contains(&"lab-prefix-inexact"));
+        let again = read(&write(&reading.documents, &WriteOptions::default()).bytes).unwrap();
+        let again = again.documents[0].lab.clone().unwrap();
+        assert_eq!(
+            again.results().next().unwrap().1.extra,
+            result.extra.replace('|', "¦"),
+            "{line}"
+        );
     }
+}
+
+#[test]
+fn what_the_laboratory_does_not_vouch_for_is_shown_so() {
+    let shown = |status: &str| {
+        let result = LabResult {
+            label: "Fer".to_owned(),
+            value: "12".to_owned(),
+            status: ResultStatus::read(status),
+            ..LabResult::default()
+        };
+        LabLine::Result(Box::new(result)).plain_text()
+    };
+    assert_eq!(shown("F"), "Fer : 12");
+    assert_eq!(shown("R"), "Fer : 12 (non validé)");
+    assert_eq!(shown("C"), "Fer : 12 (corrigé)");
 }
 
 #[test]
@@ -547,32 +449,6 @@ fn what_the_charset_lacks_is_spelled_out() {
 }
 
 #[test]
-fn names_in_the_header_are_spelled_out_before_the_code_field_is_padded() {
-    let fields = Fields {
-        surname: "LEBŒUF".to_owned(),
-        sender: Party {
-            code: "œ1".to_owned(),
-            name: "Cœur d’Eure".to_owned(),
-        },
-        ..Fields::default()
-    };
-    let document = Document {
-        header: Header::from_fields(&fields),
-        ..Document::default()
-    };
-    let written = write(&[document], &WriteOptions::default());
-    let lines: Vec<&[u8]> = written.bytes.split(|byte| *byte == b'\n').collect();
-    assert_eq!(
-        (lines[1], lines[10]),
-        (b"LEBOEUF\r".as_slice(), b"oe1        Coeur d'Eure\r".as_slice())
-    );
-    assert_eq!(
-        told(&written.warnings),
-        [("character-spelled", 2), ("character-spelled", 11)]
-    );
-}
-
-#[test]
 fn values_cannot_break_out_of_their_field() {
     let mut header = Fields {
         surname: "A\r\nB".to_owned(),
@@ -631,35 +507,6 @@ fn nothing_is_cut_but_everything_too_wide_is_told() {
     assert_eq!(
         read(&written.bytes).unwrap().documents[0].header.fields().street[0],
         street
-    );
-}
-
-#[test]
-fn a_header_is_checked_before_it_leaves() {
-    let today = date(2024, 5, 14);
-    let problems = |surname: &str, given: &str, birth: &str| {
-        let mut lines: [String; 12] = Default::default();
-        surname.clone_into(&mut lines[1]);
-        given.clone_into(&mut lines[2]);
-        birth.clone_into(&mut lines[6]);
-        header_problems(&Header::from_lines(lines), today)
-    };
-    assert_eq!(problems("DESOMBRE", "Yann", "14/05/2024"), []);
-    assert_eq!(
-        problems("DESOMBRE", "Yann", "15/05/2024"),
-        [HeaderProblem::BirthDateInFuture]
-    );
-    assert_eq!(
-        problems("DESOMBRE", "Yann", "31/02/2024"),
-        [HeaderProblem::BirthDateUnreadable]
-    );
-    assert_eq!(
-        problems(" ", "", ""),
-        [
-            HeaderProblem::SurnameMissing,
-            HeaderProblem::GivenNameMissing,
-            HeaderProblem::BirthDateMissing
-        ]
     );
 }
 

@@ -58,12 +58,12 @@ fn field() -> impl Strategy<Value = String> {
 
 prop_compose! {
     fn result()(
-        texts in proptest::array::uniform10(field()),
+        texts in proptest::array::uniform11(field()),
         kind in "[NACZ]?", flag in "[LHNZ]{0,2}", status in "[FRCZ]?",
     ) -> LabLine {
-        let [label, code, value, unit, low, high, value2, unit2, low2, high2] = texts;
+        let [label, code, value, unit, low, high, value2, unit2, low2, high2, extra] = texts;
         LabLine::Result(Box::new(LabResult {
-            label, code, value, unit, low, high, value2, unit2, low2, high2,
+            label, code, value, unit, low, high, value2, unit2, low2, high2, extra: extra.trim().to_owned(),
             kind: ResultKind::read(&kind), flag: Flag::read(&flag), status: ResultStatus::read(&status),
         }))
     }

@@ -11,6 +11,7 @@
 
 mod hprim;
 mod hprim_charsets;
+mod hprim_header;
 mod hprim_random;
 mod keystore;
 mod mime;
