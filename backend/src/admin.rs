@@ -219,7 +219,16 @@ pub struct Account {
 /// As [`figures()`].
 pub fn find(data: &Path, words: &str, town: &str) -> Result<Vec<Account>, RelayError> {
     let connection = open_existing(data)?;
-    let entries = directory::search(&connection, words, town, limits::SEARCH_ENTRIES)?;
+    let entries = directory::search(
+        &connection,
+        words,
+        town,
+        directory::Page {
+            skip: 0,
+            limit: limits::SEARCH_ENTRIES,
+        },
+    )?
+    .entries;
     let now = clock::now();
     let mut accounts = Vec::new();
     for entry in entries {

@@ -20,5 +20,6 @@ mod storage;
 mod tls;
 mod tokens;
 
+pub use http::document as openapi;
 pub use relay::{Relay, RelayConfig, RelayError, Running, Tuning};
 pub use tls::Tls;

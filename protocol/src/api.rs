@@ -62,6 +62,7 @@ pub mod path {
 
 /// What a relay says of itself.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServerInfo {
     /// Its name, part of every challenge.
     pub name: String,
@@ -105,6 +106,7 @@ impl std::fmt::Debug for Enrolment {
 
 /// The account is enrolled.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Enrolled {
     /// The device.
     pub device: DeviceId,
@@ -112,6 +114,7 @@ pub struct Enrolled {
 
 /// A device wants a token.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChallengeRequest {
     /// The device.
@@ -120,6 +123,7 @@ pub struct ChallengeRequest {
 
 /// What the device has to sign.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChallengeAnswer {
     /// The encoded [`Challenge`], in base64 (RFC 4648 §4).
     pub challenge: String,
@@ -150,6 +154,7 @@ impl Format for Challenge {
 
 /// A signed challenge.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// The challenge, as it came.
@@ -160,6 +165,7 @@ pub struct TokenRequest {
 
 /// Where the relay sees a device, by the side of the cursor that the device named.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Standing {
     /// Whether the cursor is one that the relay knows so, and not behind what was acknowledged.
     pub agreed: bool,
@@ -171,6 +177,7 @@ pub struct Standing {
 
 /// A short-lived token.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenAnswer {
     /// For the `Authorization: Bearer` header: a secret.
     pub token: String,
@@ -186,6 +193,7 @@ impl std::fmt::Debug for TokenAnswer {
 
 /// An entry of the directory.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DirectoryEntry {
     /// The account.
     pub address: Address,
@@ -211,13 +219,18 @@ pub struct DirectoryEntry {
 
 /// What a search found.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DirectoryEntries {
     /// At most [`limits::SEARCH_ENTRIES`], best first.
     pub entries: Vec<DirectoryEntry>,
+    /// Whether there are others after these.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// A sender asks for what it seals to.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeysRequest {
     /// The accounts; the sender's own, too, if it has other devices.
@@ -228,6 +241,7 @@ pub struct KeysRequest {
 
 /// Which prekeys a sender asks for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PrekeyWish {
     /// Last-resort prekeys: for receipts.
@@ -293,6 +307,7 @@ impl Format for ListUpload {
 
 /// The devices of an account that are suspended.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Suspensions {
     /// Those that were suspended first come first.
     pub suspensions: Vec<Suspension>,
@@ -300,6 +315,7 @@ pub struct Suspensions {
 
 /// A device that is suspended.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Suspension {
     /// The device.
     pub device: DeviceId,
@@ -309,6 +325,7 @@ pub struct Suspension {
 
 /// How many prekeys the relay still has of a device.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PrekeyStock {
     /// One-time prekeys left.
     pub left: u32,
@@ -320,6 +337,7 @@ pub struct PrekeyStock {
 
 /// A deposit was accepted and is durable. The same deposit gets the same answer for [`limits::MAIL_DAYS`] days.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DepositAnswer {
     /// When it was accepted, by the relay's clock.
     pub accepted_at: Timestamp,
@@ -329,6 +347,7 @@ pub struct DepositAnswer {
 
 /// What became of a deposit for one recipient.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// The recipient.
     pub address: Address,
@@ -338,6 +357,7 @@ pub struct Outcome {
 
 /// The sender wants a mail back that nobody has retrieved.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Withdrawal {
     /// The message.
@@ -346,6 +366,7 @@ pub struct Withdrawal {
 
 /// What became of a withdrawal, for each recipient.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WithdrawalAnswer {
     /// [`Step::Withdrawn`], or [`Step::Retrieved`] where it came too late.
     pub outcomes: Vec<Outcome>,
@@ -353,6 +374,7 @@ pub struct WithdrawalAnswer {
 
 /// The archives that an account keeps at the relay.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Archives {
     /// The one written last comes first.
     pub archives: Vec<ArchiveSize>,
@@ -360,6 +382,7 @@ pub struct Archives {
 
 /// How much there is of an archive.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ArchiveSize {
     /// The archive.
     pub id: ArchiveId,

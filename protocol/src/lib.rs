@@ -23,6 +23,8 @@ pub mod receipt;
 mod recipients;
 pub mod removal;
 pub mod rewrap;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod seal;
 pub mod sequence;
 pub mod sign;

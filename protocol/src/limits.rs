@@ -101,5 +101,8 @@ pub const PREKEY_GRACE_DAYS: i64 = 95;
 /// some for clocks that differ.
 pub const REMOVED_DEVICE_DAYS: i64 = MAIL_DAYS + 5;
 
+/// Most entries of a directory search that may be passed over.
+pub const SEARCH_SKIP: u32 = 1_000;
+
 /// Most entries a directory search answers with.
 pub const SEARCH_ENTRIES: u32 = 50;

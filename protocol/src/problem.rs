@@ -8,6 +8,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A problem document.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// `urn:pli:problem:` and the code.
     #[serde(rename = "type")]

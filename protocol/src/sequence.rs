@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 
 /// How far a device has come: the number of an entry and the running hash there.
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cbor(map)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
@@ -141,6 +142,7 @@ pub struct Notice {
 
 /// What can become of an envelope at the relay.
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, Ord, PartialEq, PartialOrd, serde::Deserialize, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cbor(index_only)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::api::{self, Archives};
+use protocol::api::Archives;
 use protocol::{ArchiveId, Code, Digest, limits};
 
 use super::App;
-use super::extract::{Caller, InPath, Sealed};
+use super::extract::{Caller, InPath, Sealed, SealedAnswer};
 use super::refusal::{Refusal, admit};
 use crate::clock;
 use crate::crash::crash_point;
@@ -70,7 +70,7 @@ pub(super) async fn part(
     State(app): State<App>,
     Caller(caller): Caller,
     InPath((archive, number)): InPath<(ArchiveId, u64)>,
-) -> Result<([(&'static str, &'static str); 1], Vec<u8>), Refusal> {
+) -> Result<SealedAnswer, Refusal> {
     admit(&app.doors().archives, caller.device.as_bytes(), 1)?;
     let (place, blobs) = (caller.place, Arc::clone(app.blobs()));
     let bytes = app
@@ -81,7 +81,7 @@ pub(super) async fn part(
         })
         .await?
         .ok_or_else(|| Refusal::new(Code::NotFound, "no such part"))?;
-    Ok(([("content-type", api::BINARY)], bytes))
+    Ok(SealedAnswer(bytes.into()))
 }
 
 /// `DELETE /v1/archives/{archive}`.

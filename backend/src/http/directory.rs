@@ -1,38 +1,42 @@
 //! The directory: one entry by its address, several by name and town.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use protocol::api::{DirectoryEntries, DirectoryEntry};
 use protocol::{Address, Code, limits};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::App;
-use super::extract::{Asked, Caller};
+use super::extract::{Asked, Caller, InPath};
 use super::refusal::{Refusal, admit};
-use crate::storage::directory;
+use crate::storage::directory::{self, Page};
 
 /// Longest name or town that is searched for, in bytes.
 const QUERY_BYTES: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Search {
     #[serde(default)]
     q: String,
     #[serde(default)]
     town: String,
+    #[schemars(with = "u32")]
     limit: Option<u32>,
+    #[serde(default)]
+    skip: u32,
 }
 
 /// `GET /v1/entries/{address}`.
 pub(super) async fn entry(
     State(app): State<App>,
     Caller(caller): Caller,
-    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    address: Result<InPath<String>, Refusal>,
 ) -> Result<axum::Json<DirectoryEntry>, Refusal> {
     admit(&app.doors().directory, caller.device.as_bytes(), 1)?;
-    let address: Address = path
+    let address: Address = address
         .ok()
-        .and_then(|Path(text)| text.parse().ok())
+        .and_then(|InPath(text)| text.parse().ok())
         .ok_or_else(|| Refusal::new(Code::Malformed, "not an address"))?;
     app.storage()
         .read_as(caller.place, move |connection| directory::entry(connection, &address))
@@ -41,7 +45,7 @@ pub(super) async fn entry(
         .ok_or_else(|| Refusal::new(Code::NotFound, "no such entry"))
 }
 
-/// `GET /v1/entries?q=&town=&limit=`.
+/// `GET /v1/entries?q=&town=&limit=&skip=`.
 pub(super) async fn search(
     State(app): State<App>,
     Caller(caller): Caller,
@@ -54,12 +58,21 @@ pub(super) async fn search(
             format!("at most {QUERY_BYTES} bytes are searched for"),
         ));
     }
-    let limit = search.limit.unwrap_or(limits::SEARCH_ENTRIES);
-    let entries = app
+    if search.skip > limits::SEARCH_SKIP {
+        return Err(Refusal::new(
+            Code::Malformed,
+            format!("at most {} entries are passed over", limits::SEARCH_SKIP),
+        ));
+    }
+    let page = Page {
+        skip: search.skip,
+        limit: search.limit.unwrap_or(limits::SEARCH_ENTRIES),
+    };
+    let found = app
         .storage()
         .read_as(caller.place, move |connection| {
-            directory::search(connection, &search.q, &search.town, limit)
+            directory::search(connection, &search.q, &search.town, page)
         })
         .await?;
-    Ok(axum::Json(DirectoryEntries { entries }))
+    Ok(axum::Json(found))
 }

@@ -192,6 +192,42 @@ impl<T: Format> IntoResponse for BinaryAnswer<T> {
     }
 }
 
+/// An answer of sealed bytes, as they were put there.
+pub(super) struct SealedAnswer(pub(super) Bytes);
+
+impl IntoResponse for SealedAnswer {
+    fn into_response(self) -> Response {
+        ([("content-type", api::BINARY)], self.0).into_response()
+    }
+}
+
+/// A word in plain text.
+pub(super) struct TextAnswer(pub(super) &'static str);
+
+impl IntoResponse for TextAnswer {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+/// A document in JSON that is the same for everybody.
+pub(super) struct DocumentAnswer(pub(super) &'static str);
+
+impl IntoResponse for DocumentAnswer {
+    fn into_response(self) -> Response {
+        ([("content-type", "application/json")], self.0).into_response()
+    }
+}
+
+/// The connection becomes a WebSocket.
+pub(super) struct Upgraded(pub(super) Response);
+
+impl IntoResponse for Upgraded {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
 /// The whole body, and the room that it takes.
 async fn read(app: &App, request: Request, limit: usize) -> Result<(Bytes, HeldBody), Refusal> {
     let too_large = || Refusal::new(Code::TooLarge, format!("at most {limit} bytes are taken here"));

@@ -12,6 +12,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::App;
+use super::extract::{DocumentAnswer, TextAnswer};
+use super::openapi::document;
 use super::refusal::Refusal;
 use crate::metrics::{self, Text};
 use crate::storage::{StorageError, figures};
@@ -33,12 +35,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Readiness(Mutex<Option<(Instant, bool)>>);
 
 /// `GET /healthz`: the process answers.
-pub(super) async fn healthy() -> &'static str {
-    "ok\n"
+pub(super) async fn healthy() -> TextAnswer {
+    TextAnswer("ok\n")
+}
+
+/// `GET /openapi.json`: what the relay does at each path.
+pub(super) async fn description() -> DocumentAnswer {
+    DocumentAnswer(document())
 }
 
 /// `GET /readyz`: it can write, its blob folder is there, and it is not stopping.
-pub(super) async fn ready(State(app): State<App>) -> Result<&'static str, Refusal> {
+pub(super) async fn ready(State(app): State<App>) -> Result<TextAnswer, Refusal> {
     let mut found = app.0.readiness.0.lock().await;
     let is_ready = match *found {
         Some((at, is_ready)) if at.elapsed() < HOLDS => is_ready,
@@ -49,7 +56,7 @@ pub(super) async fn ready(State(app): State<App>) -> Result<&'static str, Refusa
         }
     };
     if is_ready && !*app.stopping().borrow() {
-        Ok("ready\n")
+        Ok(TextAnswer("ready\n"))
     } else {
         Err(Refusal::new(Code::TemporarilyUnavailable, "the relay is not ready"))
     }

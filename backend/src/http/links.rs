@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::{Code, MessageId, Timestamp, api, limits};
+use protocol::{Code, MessageId, Timestamp, limits};
 
 use super::App;
-use super::extract::{InPath, LookingUp, Sealed, Stranger};
+use super::extract::{InPath, LookingUp, Sealed, SealedAnswer, Stranger};
 use super::refusal::Refusal;
 use crate::clock;
 
@@ -63,13 +63,13 @@ pub(super) async fn put(
 pub(super) async fn read(
     State(app): State<App>,
     InPath((channel, what)): InPath<(String, String)>,
-) -> Result<([(&'static str, &'static str); 1], Bytes), Refusal> {
+) -> Result<SealedAnswer, Refusal> {
     let place = parse(&channel, &what)?;
     let now = clock::now();
     let held = app.channels().0.lock().unwrap_or_else(PoisonError::into_inner);
     let said = held.get(&place).filter(|said| said.until > now);
     let said = said.ok_or_else(|| Refusal::new(Code::NotFound, "nothing was said there"))?;
-    Ok(([("content-type", api::BINARY)], said.bytes.clone()))
+    Ok(SealedAnswer(said.bytes.clone()))
 }
 
 fn parse(channel: &str, what: &str) -> Result<(MessageId, What), Refusal> {

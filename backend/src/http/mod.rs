@@ -1,16 +1,20 @@
 //! The relay's endpoints: each handler reads a request, asks the storage, and answers; none holds SQL or state.
-//! Paths and bodies are in [`protocol::api`] and `docs/protocol/api.md`. Read next: [`extract`].
+//! Paths and bodies are in [`protocol::api`] and `docs/protocol/api.md`. Read next: [`routes`], then [`extract`].
 
 mod accounts;
 mod archives;
+mod describe;
 mod directory;
 mod extract;
 mod health;
 mod keys;
 mod links;
 mod mail;
+mod openapi;
 mod refusal;
+mod routes;
 mod sequence;
+mod shorter;
 mod stream;
 mod suspensions;
 
@@ -20,9 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::{delete, get, post};
+use axum::routing::get;
 use protocol::Code;
-use protocol::api::path;
 use tokio::sync::{mpsc, watch};
 
 use crate::blobs::Blobs;
@@ -35,6 +38,7 @@ use crate::storage::Storage;
 use crate::tokens::Tokens;
 pub(crate) use health::Readiness;
 pub(crate) use links::Channels;
+pub use openapi::document;
 use refusal::Refusal;
 
 /// What the handlers work with.
@@ -142,49 +146,16 @@ impl fmt::Debug for App {
 
 /// Every path of the relay.
 pub(crate) fn router(app: &App) -> Router {
-    Router::new()
-        .route(path::SERVER, get(accounts::server))
-        .route(path::ENROLMENTS, post(accounts::enrol))
-        .route(path::CHALLENGES, post(accounts::challenge))
-        .route(path::TOKENS, post(accounts::token))
-        .route(path::ENTRIES, get(directory::search))
-        .route(&format!("{}/{{address}}", path::ENTRIES), get(directory::entry))
-        .route(&format!("{}/{{address}}", path::IDENTITIES), get(accounts::identity))
-        .route(path::LISTS, post(accounts::publish_list))
-        .route(&format!("{}/{{device}}", path::REMOVALS), get(keys::removal))
-        .route(&format!("{}/{{device}}", path::ENDINGS), get(keys::ending))
-        .route(
-            &format!("{}/{{channel}}/{{what}}", path::LINKS),
-            get(links::read).put(links::put),
-        )
-        .route(path::SUSPENSIONS, get(suspensions::list))
-        .route(
-            &format!("{}/{{device}}", path::SUSPENSIONS),
-            delete(suspensions::lift).put(suspensions::suspend),
-        )
-        .route(path::KEYS, post(keys::hand_out))
-        .route(path::PREKEYS, get(keys::stock).post(keys::upload))
-        .route(path::DEPOSITS, post(mail::deposit))
-        .route(path::REWRAPS, post(mail::rewrap))
-        .route(path::ARCHIVES, get(archives::list))
-        .route(&format!("{}/{{archive}}", path::ARCHIVES), delete(archives::remove))
-        .route(
-            &format!("{}/{{archive}}/{{part}}", path::ARCHIVES),
-            get(archives::part).put(archives::put),
-        )
-        .route(path::WITHDRAWALS, post(mail::withdraw))
-        .route(path::SEQUENCE, get(sequence::poll))
-        .route(
-            path::ACKNOWLEDGEMENTS,
-            get(sequence::standing).post(sequence::acknowledge),
-        )
-        .route(path::STREAM, get(stream::open))
-        .route(health::HEALTHY, get(health::healthy))
-        .route(health::READY, get(health::ready))
+    routes::endpoints()
+        .into_iter()
+        .fold(Router::new(), |router, endpoint| {
+            router.route(&endpoint.path, endpoint.handler)
+        })
         .fallback(async || Refusal::new(Code::NotFound, "no such path"))
         .method_not_allowed_fallback(async || {
             Refusal::new(Code::NotFound, "no such method at this path").with_status(StatusCode::METHOD_NOT_ALLOWED)
         })
+        .layer(middleware::from_fn(shorter::shorten))
         .layer(middleware::from_fn_with_state(app.clone(), health::count))
         .with_state(app.clone())
 }

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use protocol::api::Standing;
 use protocol::sequence::{Cursor, SequencePage};
 use protocol::{Code, Digest, Timestamp, limits};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -19,11 +20,12 @@ use crate::crash::crash_point;
 use crate::storage::sequence::{self, Handed, Place};
 use crate::storage::{StorageError, deposits};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct After {
     #[serde(default)]
     number: u64,
+    #[schemars(with = "Digest")]
     hash: Option<Digest>,
     #[serde(default)]
     wait_seconds: u32,

@@ -5,14 +5,13 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::response::Response;
 use protocol::Code;
 use protocol::cbor::{self, Format as _};
 use protocol::sequence::Cursor;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::App;
-use super::extract::{Asked, Caller};
+use super::extract::{Asked, Caller, Upgraded};
 use super::refusal::Refusal;
 use super::sequence::{After, acknowledged, next_page, take_note, turned, until};
 use crate::tokens::Bearer;
@@ -26,7 +25,7 @@ pub(super) async fn open(
     Caller(caller): Caller,
     Asked(after): Asked<After>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Refusal> {
+) -> Result<Upgraded, Refusal> {
     let upgrade = upgrade.map_err(|_| Refusal::new(Code::Malformed, "not a WebSocket request"))?;
     let place = caller.place;
     let cursor = after.cursor();
@@ -36,7 +35,7 @@ pub(super) async fn open(
     let guard = app
         .stream_guard()
         .ok_or_else(|| Refusal::new(Code::TemporarilyUnavailable, "the relay is stopping"))?;
-    Ok(upgrade
+    let upgraded = upgrade
         .max_message_size(Cursor::LIMIT)
         .max_frame_size(Cursor::LIMIT)
         .on_upgrade(async move |mut socket| {
@@ -49,7 +48,8 @@ pub(super) async fn open(
                 let _ = timeout(SENDING, socket.send(close)).await;
             }
             drop(guard);
-        }))
+        });
+    Ok(Upgraded(upgraded))
 }
 
 /// Why the relay ends a stream; nothing when the client did.

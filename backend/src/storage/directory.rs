@@ -2,7 +2,7 @@
 //! The CSV file itself is read in [`crate::admin`].
 
 use protocol::address::{Departement, fold_name};
-use protocol::api::DirectoryEntry;
+use protocol::api::{DirectoryEntries, DirectoryEntry};
 use protocol::{Address, limits};
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
@@ -118,6 +118,15 @@ pub(crate) fn entry(connection: &Connection, address: &Address) -> Result<Option
     row.transpose()
 }
 
+/// Which of the entries that a search finds.
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
+    /// So many are passed over.
+    pub(crate) skip: u32,
+    /// So many at most.
+    pub(crate) limit: u32,
+}
+
 /// Entries whose names have a word that begins with each word of `query`, in any order, in a town that begins with `town`.
 ///
 /// Whole words come first, then by name. Neither a name nor a town finds nothing.
@@ -125,16 +134,25 @@ pub(crate) fn search(
     connection: &Connection,
     query: &str,
     town: &str,
-    limit: u32,
-) -> Result<Vec<DirectoryEntry>, StorageError> {
+    page: Page,
+) -> Result<DirectoryEntries, StorageError> {
+    let Page { skip, limit } = page;
     let limit = limit.min(limits::SEARCH_ENTRIES);
+    let nothing = DirectoryEntries {
+        entries: Vec::new(),
+        more: false,
+    };
     if let Ok(address) = query.trim().parse::<Address>() {
-        return Ok(entry(connection, &address)?.into_iter().collect());
+        let entries = entry(connection, &address)?
+            .into_iter()
+            .skip(usize::from(skip > 0))
+            .collect();
+        return Ok(DirectoryEntries { entries, ..nothing });
     }
     let (query, town) = (fold_name(query), fold_name(town));
     let words: Vec<&str> = words(&query).take(QUERY_WORDS).collect();
     if words.is_empty() && town.is_empty() {
-        return Ok(Vec::new());
+        return Ok(nothing);
     }
     let mut values: Vec<String> = Vec::new();
     let mut conditions = Vec::new();
@@ -162,12 +180,17 @@ pub(crate) fn search(
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM directory_entry WHERE {}
-         ORDER BY {best_first}folded_surname, folded_given, address LIMIT {limit}",
+         ORDER BY {best_first}folded_surname, folded_given, address LIMIT {} OFFSET {skip}",
         conditions.join(" AND "),
+        limit.saturating_add(1),
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(values), read_entry)?;
-    rows.map(|row| row?).collect()
+    let mut entries: Vec<_> = rows.map(|row| row?).collect::<Result<_, StorageError>>()?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    Ok(DirectoryEntries { entries, more })
 }
 
 /// The first address of the person's name that nobody has; `None` when the name makes none.

@@ -1,10 +1,14 @@
 //! The directory: what an import makes of a file, and what a search finds in it.
 
-use backend::{RelayError, admin};
-use protocol::api::{DirectoryEntries, path};
-use reqwest::Method;
+use std::io::Read as _;
 
-use super::support::{LEA, Phone, TestRelay};
+use backend::{RelayError, admin};
+use flate2::read::GzDecoder;
+use protocol::Code;
+use protocol::api::{DirectoryEntries, DirectoryEntry, path};
+use reqwest::{Method, Response, StatusCode};
+
+use super::support::{LEA, PAUL, Phone, TestRelay, problem_of};
 
 const WIDE: &str = "\u{feff}Surname;Given;Departement;Profession;Specialty;Postcode;Town;RPPS\r
 Le Goff;Anne-Gaëlle;29;Médecin;Pédiatrie;29000;Quimper;1\r
@@ -76,4 +80,98 @@ async fn a_search_finds_by_any_part_of_a_name_in_any_order_and_by_town() {
     for nothing in ["", "%", "_", "' OR 1=1 --", "goff quimper", "inconnu"] {
         assert!(search(&relay, &lea, &[("q", nothing)]).await.is_empty(), "{nothing}");
     }
+}
+
+/// A `GET` with these headers.
+async fn get(relay: &TestRelay, token: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+    let mut request = relay.request(Method::GET, path).bearer_auth(token);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn who_has_an_answer_already_is_sent_nothing_until_it_changes() {
+    let relay = TestRelay::start().await;
+    let lea = relay.enrol(LEA).await;
+    let path = format!("{}/{PAUL}", path::ENTRIES);
+    let first = get(&relay, &lea.token, &path, &[]).await;
+    let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+    for known in [
+        tag.as_str(),
+        "*",
+        &format!("\"other\", {tag}"),
+        tag.trim_start_matches("W/"),
+    ] {
+        let again = get(&relay, &lea.token, &path, &[("if-none-match", known)]).await;
+        assert_eq!(
+            (again.status(), &again.headers()["etag"]),
+            (StatusCode::NOT_MODIFIED, &tag.parse().unwrap())
+        );
+        assert!(again.bytes().await.unwrap().is_empty());
+    }
+    // Who lost the token is told that, and not that nothing changed.
+    let stranger = get(&relay, "none", &path, &[("if-none-match", "*")]).await;
+    assert_eq!(stranger.status(), StatusCode::UNAUTHORIZED);
+    relay.enrol(PAUL).await;
+    let changed = get(&relay, &lea.token, &path, &[("if-none-match", &tag)]).await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    assert!(changed.json::<DirectoryEntry>().await.unwrap().reachable);
+}
+
+#[tokio::test]
+async fn who_takes_gzip_has_lists_in_it_and_sealed_bytes_as_they_are() {
+    let relay = TestRelay::start().await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let plain = get(&relay, "", "/openapi.json", &[("accept-encoding", "br, gzip;q=0")]).await;
+    assert!(plain.headers().get("content-encoding").is_none());
+    let plain = plain.bytes().await.unwrap();
+    let short = get(&relay, "", "/openapi.json", &[("accept-encoding", "br, GZIP")]).await;
+    assert_eq!(
+        (&short.headers()["content-encoding"], &short.headers()["vary"]),
+        (&"gzip".parse().unwrap(), &"accept-encoding".parse().unwrap())
+    );
+    let short = short.bytes().await.unwrap();
+    assert!(short.len() * 4 < plain.len(), "{} of {}", short.len(), plain.len());
+    let mut unpacked = Vec::new();
+    GzDecoder::new(short.as_ref()).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, plain);
+    relay.send(&lea, &[PAUL], &vec![b'x'; 20_000]).await;
+    let sealed = get(&relay, &paul.token, path::SEQUENCE, &[("accept-encoding", "gzip")]).await;
+    for header in ["content-encoding", "etag"] {
+        assert!(sealed.headers().get(header).is_none(), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_goes_on_where_a_page_ended() {
+    let relay = TestRelay::start().await;
+    let given = ["Anne", "Ben", "Cléa", "Dan", "Ève", "Flo", "Guy"];
+    let rows = given.map(|given| format!("{given},Le Goff,28,Brest"));
+    let csv = format!("given,surname,departement,town\n{}\n", rows.join("\n"));
+    admin::import_csv(relay.data.path(), csv.as_bytes()).unwrap();
+    let lea = relay.enrol(LEA).await;
+    let page = async |skip: u32| {
+        let path = format!("{}?q=goff&limit=3&skip={skip}", path::ENTRIES);
+        get(&relay, &lea.token, &path, &[])
+            .await
+            .json::<DirectoryEntries>()
+            .await
+            .unwrap()
+    };
+    let (mut seen, mut more) = (Vec::new(), true);
+    while more {
+        let found = page(u32::try_from(seen.len()).unwrap()).await;
+        assert!(found.entries.len() <= 3 && !found.entries.is_empty());
+        more = found.more;
+        seen.extend(found.entries.into_iter().map(|entry| entry.address));
+    }
+    let distinct: std::collections::BTreeSet<_> = seen.iter().collect();
+    assert_eq!((seen.len(), distinct.len()), (7, 7));
+    let path = format!("{}?q=goff&skip=1001", path::ENTRIES);
+    assert_eq!(
+        problem_of(get(&relay, &lea.token, &path, &[]).await).await,
+        Code::Malformed
+    );
 }

@@ -13,6 +13,7 @@ mod archives;
 mod backups;
 mod blobs;
 mod crowds;
+mod described;
 mod directory;
 mod doors;
 mod expiry;

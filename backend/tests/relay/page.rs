@@ -6,7 +6,8 @@ use std::path::Path;
 use backend::limits::{Failing, Limits};
 use protocol::{Code, limits};
 
-fn read(path: &str) -> String {
+/// A file of the repository.
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
 }
 
@@ -97,6 +98,10 @@ fn its_limits_are_those_of_the_code() {
         ("predecessors of an identity", limits::PREDECESSORS),
         ("prekeys of a batch", limits::PREKEYS),
         ("entries of a page", limits::PAGE_ENTRIES),
+        (
+            "entries of a search that are passed over",
+            usize::try_from(limits::SEARCH_SKIP).unwrap(),
+        ),
         ("entries of a search", usize::try_from(limits::SEARCH_ENTRIES).unwrap()),
     ] {
         assert!(plain.contains(&format!("| {what} | {size}")), "{what}: {size}");

@@ -425,6 +425,7 @@ pub(crate) async fn binary<T: Format>(answer: Response) -> T {
 /// The problem that an answer is, checked to be one in every respect.
 pub(crate) async fn problem_of(answer: Response) -> Code {
     let status = answer.status();
+    let path = answer.url().path().to_owned();
     let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
     let body = answer.text().await.unwrap();
     assert_eq!(kind, problem::MEDIA_TYPE, "{body}");
@@ -432,6 +433,7 @@ pub(crate) async fn problem_of(answer: Response) -> Code {
     assert_eq!(problem.status, status.as_u16(), "{body}");
     assert!(Code::ALL.contains(&problem.code), "{body}");
     assert!(!body.contains('@'), "an address in {body}");
+    super::described::check_told(&path, problem.code);
     problem.code
 }
 
