@@ -150,6 +150,10 @@ pub(super) fn line_text(line: &[u8], charset: Charset) -> (String, Option<Deviat
         text = mended;
         deviation = Some(Deviation::AccentsMended);
     }
+    if let Some(rest) = text.strip_prefix('\u{FEFF}') {
+        // Files that were put one behind the other bring their marks along.
+        return (rest.to_owned(), deviation.or(Some(Deviation::ByteOrderMark)));
+    }
     (text, deviation)
 }
 

@@ -289,7 +289,10 @@ impl Party {
         if line.is_empty() || line == "." {
             return (Self::default(), false);
         }
-        if let Some((code, name)) = line.split_once([';', '|']) {
+        let separated = line
+            .split_once([';', '|'])
+            .filter(|(code, name)| !(code.contains(char::is_whitespace) || name.trim().is_empty()));
+        if let Some((code, name)) = separated {
             return (Self::of(code, name), true);
         }
         if let Some((code, name)) = line.split_once(char::is_whitespace) {

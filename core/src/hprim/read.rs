@@ -108,15 +108,12 @@ pub fn read(bytes: &[u8]) -> Result<Reading, HprimError> {
         ranges: Vec::new(),
         stray: Vec::new(),
     };
-    file.read_lines(line_end)
+    file.read_lines(line_end).map_err(|error| match error {
         // Only now: a letter with a stray NUL in it can still be read.
-        .map_err(|error| {
-            if content.contains(&0) {
-                HprimError::NotText
-            } else {
-                error
-            }
-        })?;
+        _ if content.contains(&0) => HprimError::NotText,
+        HprimError::NoHeader if clean(content, source.charset).trim().is_empty() => HprimError::Empty,
+        error => error,
+    })?;
     let FileReader {
         documents,
         mut ranges,
@@ -145,7 +142,7 @@ pub fn text_of(bytes: &[u8]) -> String {
     let bytes = &*source.bytes;
     let lines: Vec<String> = split(bytes, usual_line_end(bytes))
         .filter_map(|(range, _)| bytes.get(range))
-        .map(|line| without_controls(&line_text(line, source.charset).0))
+        .map(|line| clean(line, source.charset))
         .collect();
     lines.join("\n")
 }
@@ -154,6 +151,10 @@ pub fn text_of(bytes: &[u8]) -> String {
 #[must_use]
 pub fn charset_of(bytes: &[u8]) -> Charset {
     guess(bytes).charset
+}
+
+fn clean(line: &[u8], charset: Charset) -> String {
+    without_controls(&line_text(line, charset).0)
 }
 
 fn open<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Source<'a> {
@@ -537,7 +538,7 @@ impl<'a> FileReader<'a> {
     }
 
     fn text(&self, line: &Line) -> String {
-        without_controls(&line_text(self.raw(line), self.charset).0)
+        clean(self.raw(line), self.charset)
     }
 
     fn raw(&self, line: &Line) -> &'a [u8] {
@@ -545,7 +546,18 @@ impl<'a> FileReader<'a> {
     }
 
     fn is_blank(&self, line: &Line) -> bool {
-        self.raw(line).trim_ascii().is_empty()
+        let raw = self.raw(line);
+        let first = raw.iter().find(|byte| !(byte.is_ascii_control() || **byte == b' '));
+        match first {
+            None => true,
+            // A space can be written in many ways.
+            Some(byte) if *byte == b'&' || !byte.is_ascii() => {
+                without_controls(&decode_html_entities(&self.text(line)))
+                    .trim()
+                    .is_empty()
+            }
+            Some(_) => false,
+        }
     }
 }
 

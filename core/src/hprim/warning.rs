@@ -77,8 +77,8 @@ deviations! {
         "A blank line stands between results.";
     /// UTF-8 byte order mark.
     ByteOrderMark = "hprim-byte-order-mark",
-        "Le fichier commence par une marque d'ordre des octets (BOM).",
-        "The file starts with a byte order mark (BOM).";
+        "Une marque d'ordre des octets (BOM) précède la ligne.",
+        "A byte order mark (BOM) stands before the line.";
     /// UTF-16 without byte order mark.
     ByteOrderMarkMissing = "hprim-byte-order-mark-missing",
         "La marque d'ordre des octets (BOM) manque ; l'ordre est déduit.",

@@ -2,8 +2,8 @@
 
 use jiff::civil::{Date, date};
 use pli_core::hprim::{
-    Charset, Deviation, Document, Fields, Flag, Header, Lab, LabLine, LabResult, LineEnd, Party, ResultKind,
-    ResultStatus, WriteOptions, read, write,
+    Charset, Deviation, Document, Fields, Flag, Header, HprimError, Lab, LabLine, LabResult, LineEnd, Party,
+    ResultKind, ResultStatus, WriteOptions, read, text_of, write,
 };
 use proptest::prelude::*;
 
@@ -200,14 +200,45 @@ proptest! {
 
     #[test]
     fn any_bytes_at_all_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-        let _ = read(&bytes);
+        hold_together(&bytes)?;
+    }
+
+    #[test]
+    fn bytes_of_the_field_are_read_or_refused(
+        parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..60),
+        mark in proptest::sample::select(vec!["", "\u{FEFF}", "\r\n", "\x0B"]),
+        charset in 0u8..5,
+    ) {
+        let text = format!("{mark}{}", parts.concat());
+        let bytes: Vec<u8> = match charset {
+            0 => text.into_bytes(),
+            1 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            2 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            3 => encoding_rs::MACINTOSH.encode(&text).0.into_owned(),
+            _ => encoding_rs::WINDOWS_1252.encode(&text).0.into_owned(),
+        };
+        hold_together(&bytes)?;
+    }
+
+    #[test]
+    fn whatever_follows_a_header_is_a_document(
+        tail in proptest::collection::vec(any::<u8>(), 0..300),
+        name in proptest::sample::select(vec!["strict.hpr", "strict-macroman.hpr", "lf-cr.hpr"]),
+    ) {
+        let mut bytes = fixture(name);
+        let end = bytes.windows(11).position(|part| part == b"****FIN****").unwrap();
+        bytes.truncate(end);
+        bytes.extend(tail);
+        let reading = read(&bytes).unwrap();
+        prop_assert_eq!(reading.documents[0].header.surname(), "DESOMBRE");
+        hold_together(&bytes)?;
     }
 
     #[test]
     fn broken_files_are_read_or_refused(
         name in proptest::sample::select(vec![
             "strict.hpr", "lab-loose.hpr", "two-documents.hpr", "windows-1252.hpr", "strict-macroman.hpr", "strict-utf16le.hpr",
-            "strict-mangled-macroman.hpr", "strict-utf16-unmarked.hpr", "strict-cp850.hpr",
+            "strict-mangled-macroman.hpr", "strict-utf16-unmarked.hpr", "strict-cp850.hpr", "appended.hpr", "entities.hpr", "parts.hpr",
         ]),
         edits in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0u8..3), 1..20),
     ) {
@@ -220,14 +251,91 @@ proptest! {
                 _ => { bytes.remove(place); }
             }
         }
-        if let Ok(reading) = read(&bytes) {
-            prop_assert!(!reading.documents.is_empty());
-            prop_assert_eq!(reading.documents.len(), reading.ranges.len());
-            for range in &reading.ranges {
-                prop_assert!(bytes.get(range.clone()).is_some());
-            }
-            let strict = write(&reading.documents, &WriteOptions::default());
-            prop_assert!(!strict.bytes.contains(&b'\0'));
-        }
+        hold_together(&bytes)?;
     }
+}
+
+/// What letters and reports are made of, and what they break on.
+const PARTS: &[&str] = &[
+    "\r\n",
+    "\n",
+    "\r",
+    "\n\r",
+    "\r\r\n",
+    "****FIN****\r\n",
+    "****FINFICHIER****\r\n",
+    "****LAB****\r\n",
+    "TEX|",
+    "RES|",
+    "res||",
+    "|",
+    "RES|Fer|FE|N|4,5|g/L|1|2|H|R||||\r\n",
+    "DURAND",
+    "Zoé",
+    "07/03/1951",
+    "01/01/20",
+    "28 000 X",
+    "2A004",
+    "Ã©",
+    "é",
+    "œ",
+    "&eacute;",
+    "&#124;",
+    "&#10;",
+    "#BINASCII1#",
+    "{\\rtf1",
+    "%PDF-1.4",
+    "MSH|^~\\&|",
+    "H|~^\\&",
+    "\0",
+    "\x1A",
+    "\t",
+    " ",
+    "x",
+    "2510328085042 18",
+    "P1\r\nDURAND\r\nZoé\r\n\r\n\r\n28000 CHARTRES\r\n07/03/1951\r\n\r\n\r\n01/02/2024\r\nLABO28;Labo\r\nDr Martin\r\n",
+];
+
+/// What holds of every file at all: documents where they stand in it, or a kind and its text; and a strict form that stays.
+fn hold_together(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let text = text_of(bytes);
+    prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+    let reading = match read(bytes) {
+        Ok(reading) => reading,
+        Err(error) => {
+            let has_none = matches!(error, HprimError::Empty | HprimError::NotText | HprimError::Pdf);
+            prop_assert!(has_none || !text.trim().is_empty(), "{error:?}");
+            return Ok(());
+        }
+    };
+    prop_assert!(!reading.documents.is_empty());
+    prop_assert_eq!(reading.documents.len(), reading.ranges.len());
+    let mut end = 0;
+    for range in &reading.ranges {
+        prop_assert!(end <= range.start && range.start < range.end, "{:?}", reading.ranges);
+        prop_assert!(range.end <= bytes.len());
+        end = range.end;
+    }
+    let count = text.split('\n').count();
+    for warning in &reading.warnings {
+        prop_assert!(warning.line <= count, "{warning:?} of {count} lines");
+    }
+    let strict = write(&reading.documents, &WriteOptions::default());
+    let is_changed = strict.warnings.iter().any(|warning| {
+        matches!(
+            warning.deviation,
+            Deviation::CharacterSpelled
+                | Deviation::CharsetAmbiguous
+                | Deviation::EntityInText
+                | Deviation::MarkerInText
+        )
+    });
+    if !is_changed {
+        let again = write(&read(&strict.bytes).unwrap().documents, &WriteOptions::default());
+        prop_assert_eq!(
+            String::from_utf8_lossy(&again.bytes),
+            String::from_utf8_lossy(&strict.bytes)
+        );
+    }
+    Ok(())
 }
