@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 use jiff::civil::Date;
-use pli_core::hprim::{self, LineEnd, Reading};
+use pli_core::hprim::{self, HprimError, LineEnd, Reading, Warning};
 use serde::Serialize;
 
 use crate::arguments::HprimCommand;
@@ -52,11 +52,48 @@ struct ProblemLine {
     message: String,
 }
 
+/// A deviation from the strict format, and where it stands.
 #[derive(Serialize)]
-struct WarningLine {
-    code: &'static str,
+pub(crate) struct WarningLine {
+    pub(crate) code: &'static str,
+    /// From 1; 0 when the whole file is meant.
     line: usize,
-    message: &'static str,
+    message: String,
+    #[serde(skip)]
+    pub(crate) concerns_the_reader: bool,
+}
+
+impl WarningLine {
+    pub(crate) fn of(warning: &Warning) -> Self {
+        let deviation = warning.deviation;
+        Self {
+            code: deviation.code(),
+            line: warning.line,
+            message: say(deviation.in_english(), deviation.in_french()).to_owned(),
+            concerns_the_reader: deviation.concerns_the_reader(),
+        }
+    }
+
+    /// What is said of a mail whose document is none.
+    pub(crate) fn refusal(error: HprimError) -> Self {
+        Self {
+            code: error.code(),
+            line: 0,
+            message: refusal(error),
+            concerns_the_reader: true,
+        }
+    }
+
+    /// As people read it.
+    pub(crate) fn text(&self) -> String {
+        let line = self.line;
+        let place = if line == 0 {
+            String::new()
+        } else {
+            tell!("line {line}: ", "ligne {line} : ")
+        };
+        format!("{place}[{}] {}", self.code, self.message)
+    }
 }
 
 /// Checks files, or exports a mail's document.
@@ -138,15 +175,7 @@ fn lines_of(reading: &Reading) -> ReadingLines {
         encoding: reading.encoding.label(),
         line_end: line_end(reading.line_end),
         documents: documents.collect(),
-        warnings: reading
-            .warnings
-            .iter()
-            .map(|warning| WarningLine {
-                code: warning.deviation.code(),
-                line: warning.line,
-                message: say(warning.deviation.in_english(), warning.deviation.in_french()),
-            })
-            .collect(),
+        warnings: reading.warnings.iter().map(WarningLine::of).collect(),
     }
 }
 
@@ -166,15 +195,7 @@ fn told(checked: &Checked) -> String {
     for (document, number) in reading.documents.iter().zip(1usize..) {
         lines.extend(document_told(document, number));
     }
-    for warning in &reading.warnings {
-        let line = warning.line;
-        let place = if line == 0 {
-            String::new()
-        } else {
-            tell!("line {line}: ", "ligne {line} : ")
-        };
-        lines.push(format!("  {place}[{}] {}", warning.code, warning.message));
-    }
+    lines.extend(reading.warnings.iter().map(|warning| format!("  {}", warning.text())));
     if reading.warnings.is_empty() {
         let none = say(
             "  No deviation from the strict format.",
@@ -201,7 +222,7 @@ fn document_told(document: &DocumentLine, number: usize) -> Vec<String> {
 }
 
 /// What the reader says of a file that is no HPRIM document.
-pub(crate) fn refusal(error: hprim::HprimError) -> String {
+pub(crate) fn refusal(error: HprimError) -> String {
     match chosen() {
         Language::English => {
             let text = error.to_string();

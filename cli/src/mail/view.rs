@@ -6,6 +6,7 @@ use protocol::time::Timestamp;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::hprim::WarningLine;
 use crate::language::{chosen, say, tell};
 use crate::screen::table;
 
@@ -116,6 +117,9 @@ pub(crate) struct MailShown {
     line: MailLine,
     text: String,
     is_hprim: bool,
+    /// How its HPRIM document deviates from the strict format.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningLine>,
     attachments: Vec<AttachmentLine>,
     deliveries: Vec<DeliveryLine>,
     /// The name of the device on which it was handled.
@@ -152,14 +156,23 @@ impl MailShown {
             deliveries,
             handled_by,
         } = session.message(number)?;
-        if is_hprim && text.trim().is_empty() {
-            text = hprim::read(&session.export_hprim(number)?)
-                .map_or_else(crate::hprim::refusal, |reading| reading.plain_text());
+        let mut warnings = Vec::new();
+        if is_hprim {
+            match hprim::read(&session.export_hprim(number)?) {
+                Ok(reading) => {
+                    if text.trim().is_empty() {
+                        text = reading.plain_text();
+                    }
+                    warnings.extend(reading.warnings.iter().map(WarningLine::of));
+                }
+                Err(error) => warnings.push(WarningLine::refusal(error)),
+            }
         }
         Ok(Self {
             line: MailLine::of(&summary),
             text,
             is_hprim,
+            warnings,
             attachments: attachments
                 .into_iter()
                 .map(|one| AttachmentLine {
@@ -205,6 +218,13 @@ impl MailShown {
         }
         if let Some(device) = &self.handled_by {
             head.push((say("Handled", "Traité"), tell!("on {device}", "sur {device}")));
+        }
+        let mut told = Vec::new();
+        for warning in self.warnings.iter().filter(|warning| warning.concerns_the_reader) {
+            if !told.contains(&warning.code) {
+                told.push(warning.code);
+                head.push((say("Note", "Remarque"), warning.text()));
+            }
         }
         let mut text = String::new();
         for (name, value) in head.iter().filter(|(_, value)| !value.is_empty()) {

@@ -56,6 +56,38 @@ fn a_result_goes_in_at_one_end_and_comes_out_at_the_other_byte_for_byte() {
 }
 
 #[test]
+fn what_was_deduced_of_a_document_is_told_beside_its_text() {
+    let scene = Scene::enrolled();
+    // "Créatinine" and the rest, once by MacRoman: é is 8E there.
+    let bytes: Vec<u8> = result(1)
+        .into_iter()
+        .map(|byte| match byte {
+            0xE9 => 0x8E,
+            0xE8 => 0x8F,
+            0xE0 => 0x88,
+            other => other,
+        })
+        .collect();
+    let file = scene.file("mac.hpr", &bytes);
+    answer(&mut scene.on(NURSE, &["mail", "send", "--to", GP, "--hprim", &file]));
+    answer(&mut scene.on(GP, &["sync"]));
+    let mail = answer(&mut scene.on(GP, &["mail", "show", "1"]));
+    assert_eq!(mail["warnings"][0]["code"], "hprim-charset-macroman", "{mail}");
+    assert!(mail["text"].as_str().unwrap().starts_with("Patiente à jeun."), "{mail}");
+    let shown = scene.on(GP, &["mail", "show", "1", "--lang", "fr"]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("Remarque  [hprim-charset-macroman] Le fichier paraît être en MacRoman"),
+        "{shown}"
+    );
+    let output = scene
+        .on(GP, &["hprim", "export", "1", "--output", "-"])
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, bytes);
+}
+
+#[test]
 fn a_letter_is_answered_and_both_see_what_became_of_it() {
     let scene = Scene::enrolled();
     let patient = scene.file("patient.txt", "Lanvaux\nOdette\n12/03/1948\n".as_bytes());

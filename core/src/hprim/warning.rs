@@ -297,6 +297,33 @@ deviations! {
         "The list of deviations was cut.";
 }
 
+impl Deviation {
+    /// Whether a person who reads the document should know: something of it was deduced, may be wrong, or cannot be read.
+    #[must_use]
+    pub const fn concerns_the_reader(self) -> bool {
+        matches!(
+            self,
+            Self::AccentsMended
+                | Self::ArmouredPart
+                | Self::BirthAfterDocument
+                | Self::ByteOrderMarkMissing
+                | Self::CharsetCp850
+                | Self::CharsetDoubtful
+                | Self::CharsetMacRoman
+                | Self::CharsetMixed
+                | Self::DocumentAfterEnd
+                | Self::DocumentTruncated
+                | Self::HeaderShifted
+                | Self::InvalidUtf16
+                | Self::OrphanContinuation
+                | Self::PdfPart
+                | Self::RtfPart
+                | Self::TextAfterEnd
+                | Self::TwoDigitYear
+        )
+    }
+}
+
 /// Warnings as they gather, held to [`MAX_WARNINGS`].
 #[derive(Default)]
 pub(super) struct Warnings(Vec<Warning>);
