@@ -158,8 +158,15 @@ impl Format for Challenge {
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// The challenge, as it came.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(
+            pattern = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?$"
+        ))
+    )]
     pub challenge: String,
-    /// The device's signature over the encoded challenge, in base64.
+    /// The device's signature over the encoded challenge, in base64: 3,373 bytes.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[A-Za-z0-9+/]{4497}[AQgw]==$")))]
     pub signature: String,
 }
 
@@ -234,6 +241,7 @@ pub struct DirectoryEntries {
 #[serde(deny_unknown_fields)]
 pub struct KeysRequest {
     /// The accounts; the sender's own, too, if it has other devices.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 17), extend("uniqueItems" = true)))]
     pub accounts: Vec<Address>,
     /// What to hand out.
     pub prekeys: PrekeyWish,

@@ -43,6 +43,8 @@ impl JsonSchema for Address {
         json_schema!({
             "type": "string",
             "description": "An address of the directory, as docs/protocol/address.md writes it.",
+            "maxLength": 88,
+            "pattern": "^[a-z]+(-[a-z]+)*\\.[a-z]+(-[a-z]+)*([2-9]|[1-9][0-9]{1,3})?@medical(0[1-9]|1[0-9]|2[1-9]|[3-8][0-9]|9[0-5]|2[ab]|97[1-6])\\.apicrypt\\.org$",
             "examples": ["jean.martin@medical28.apicrypt.org"],
         })
     }

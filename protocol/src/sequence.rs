@@ -19,6 +19,7 @@ use crate::time::Timestamp;
 pub struct Cursor {
     /// Number of the last entry; 0 before the first.
     #[n(0)]
+    #[cfg_attr(feature = "schema", schemars(range(max = u64::MAX)))]
     pub number: u64,
     /// Running hash there; zeros before the first.
     #[n(1)]

@@ -93,11 +93,9 @@ pub(super) async fn enrol(
 pub(super) async fn identity(
     State(app): State<App>,
     _: Stranger<LookingUp>,
-    InPath(address): InPath<String>,
+    address: Result<InPath<Address>, Refusal>,
 ) -> Result<BinaryAnswer<KeysAnswer>, Refusal> {
-    let address: Address = address
-        .parse()
-        .map_err(|_| Refusal::new(Code::NotFound, "not an address"))?;
+    let InPath(address) = address.map_err(|_| Refusal::new(Code::NotFound, "not an address"))?;
     let accounts = app
         .storage()
         .read(move |connection| {

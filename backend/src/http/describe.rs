@@ -9,7 +9,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::StatusCode;
 use protocol::cbor::Format;
-use protocol::{ArchiveId, Code, DeviceId, api};
+use protocol::{Address, ArchiveId, Code, DeviceId, api};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
@@ -187,7 +187,14 @@ macro_rules! place {
     };
 }
 
-place!(ArchiveId, DeviceId, String, u64);
+place!(Address, ArchiveId, DeviceId, String);
+
+impl Places for u64 {
+    fn tell(places: &mut Vec<Value>, _: &mut SchemaGenerator) {
+        // As far as a column counts.
+        places.push(json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX }));
+    }
+}
 
 impl<A: Places, B: Places> Places for (A, B) {
     fn tell(places: &mut Vec<Value>, schemas: &mut SchemaGenerator) {

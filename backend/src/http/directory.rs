@@ -21,9 +21,10 @@ pub(super) struct Search {
     q: String,
     #[serde(default)]
     town: String,
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(max = u32::MAX))]
     limit: Option<u32>,
     #[serde(default)]
+    #[schemars(range(max = 1_000))]
     skip: u32,
 }
 
@@ -31,13 +32,10 @@ pub(super) struct Search {
 pub(super) async fn entry(
     State(app): State<App>,
     Caller(caller): Caller,
-    address: Result<InPath<String>, Refusal>,
+    address: Result<InPath<Address>, Refusal>,
 ) -> Result<axum::Json<DirectoryEntry>, Refusal> {
     admit(&app.doors().directory, caller.device.as_bytes(), 1)?;
-    let address: Address = address
-        .ok()
-        .and_then(|InPath(text)| text.parse().ok())
-        .ok_or_else(|| Refusal::new(Code::Malformed, "not an address"))?;
+    let InPath(address) = address.map_err(|_| Refusal::new(Code::Malformed, "not an address"))?;
     app.storage()
         .read_as(caller.place, move |connection| directory::entry(connection, &address))
         .await?

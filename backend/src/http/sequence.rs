@@ -20,14 +20,28 @@ use crate::crash::crash_point;
 use crate::storage::sequence::{self, Handed, Place};
 use crate::storage::{StorageError, deposits};
 
+/// A cursor, from the start unless given.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct After {
     #[serde(default)]
+    #[schemars(range(max = u64::MAX))]
+    number: u64,
+    #[schemars(with = "Digest")]
+    hash: Option<Digest>,
+}
+
+/// The same, and how long to wait for news.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Poll {
+    #[serde(default)]
+    #[schemars(range(max = u64::MAX))]
     number: u64,
     #[schemars(with = "Digest")]
     hash: Option<Digest>,
     #[serde(default)]
+    #[schemars(range(max = 30))]
     wait_seconds: u32,
 }
 
@@ -44,22 +58,26 @@ impl After {
 pub(super) async fn poll(
     State(app): State<App>,
     Caller(caller): Caller,
-    Asked(after): Asked<After>,
+    Asked(Poll {
+        number,
+        hash,
+        wait_seconds,
+    }): Asked<Poll>,
 ) -> Result<BinaryAnswer<SequencePage>, Refusal> {
-    if after.wait_seconds > limits::POLL_SECONDS {
+    if wait_seconds > limits::POLL_SECONDS {
         return Err(Refusal::new(
             Code::Malformed,
             format!("at most {} seconds are waited", limits::POLL_SECONDS),
         ));
     }
-    let cursor = after.cursor();
+    let cursor = After { number, hash }.cursor();
     let mut news = app.bus().listen(caller.device);
     let mut stopping = app.stopping();
-    let waited = tokio::time::sleep(Duration::from_secs(after.wait_seconds.into()));
+    let waited = tokio::time::sleep(Duration::from_secs(wait_seconds.into()));
     tokio::pin!(waited);
     loop {
         let page = next_page(&app, caller.place, cursor).await?;
-        if !page.entries.is_empty() || after.wait_seconds == 0 {
+        if !page.entries.is_empty() || wait_seconds == 0 {
             return Ok(BinaryAnswer(page));
         }
         tokio::select! {

@@ -113,6 +113,7 @@ async fn unknown_fields_and_members_are_refused() {
         format!("{}?number=un", path::SEQUENCE),
         format!("{}?hash=00", path::SEQUENCE),
         format!("{}?wait_seconds=-1", path::SEQUENCE),
+        format!("{}?wait_seconds=1", path::ACKNOWLEDGEMENTS),
         format!("{}?q=a&more=1", path::ENTRIES),
         format!("{}/nobody", path::ENTRIES),
         format!("{}/%FF", path::ENTRIES),
