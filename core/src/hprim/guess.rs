@@ -117,7 +117,11 @@ fn guess_single_byte(bytes: &[u8]) -> Guess {
         };
     }
     Guess {
-        is_doubtful: has_c1 && (lead > -HARDLY || decode(bytes, usual).contains(char::REPLACEMENT_CHARACTER)),
+        is_doubtful: if has_c1 {
+            lead > -HARDLY || decode(bytes, usual).contains(char::REPLACEMENT_CHARACTER)
+        } else {
+            usual_worth < 0
+        },
         ..Guess::sure(usual)
     }
 }
@@ -214,6 +218,18 @@ struct Around {
 }
 
 impl Around {
+    /// Whether words start with `c` and the letter behind it: être, ôter, île, âge, âme, âpre, ça, œdème.
+    fn starts_a_word(&self, c: char) -> bool {
+        matches!(
+            (c, self.after),
+            ('ê' | 'ô', Some('t'))
+                | ('î', Some('l'))
+                | ('â', Some('g' | 'm' | 'p'))
+                | ('ç', Some('a'))
+                | ('œ' | 'è', _)
+        )
+    }
+
     /// How likely `c` stands there, from -3 (never) to 2 (as in any letter).
     fn worth(&self, c: char) -> i8 {
         let is_letter = |place: Option<char>| place.is_some_and(char::is_alphabetic);
@@ -226,9 +242,10 @@ impl Around {
                 match (before, after) {
                     _ if is_upper(self.before) && is_upper(self.after) => -1,
                     (true, true) if c == 'à' || c == 'ù' => 0,
+                    (true, true) if c == 'â' && matches!(self.before, Some('a' | 'e' | 'o')) => 0,
                     (true, true) => 2,
                     (false, true) if c == 'é' => 2,
-                    (false, true) => 1,
+                    (false, true) => i8::from(self.starts_a_word(c)),
                     (true, false) if c == 'é' || c == 'ù' => 2,
                     (true, false) if c == 'à' => 1,
                     (true, false) => 0,
@@ -248,10 +265,12 @@ impl Around {
             }
             _ if c.is_alphabetic() && (before || after) => 0,
             _ if c.is_alphabetic() => -1,
-            '’' | '‘' if is_inside => 2,
-            '’' | '‘' if before || after => 0,
+            '’' if is_inside => 2,
+            '’' | '‘' if !is_inside && (before || after) => 0,
             _ if is_inside => -2,
             '…' if before => 2,
+            '«' | '“' | '‘' if before => 0,
+            '»' | '”' if after => 0,
             '«' | '»' | '“' | '”' | '„' | '‹' | '›' | '–' | '—' | '•' | '…' | '€' | '£' | '±' | '½' | '¼' | '×' => {
                 1
             }

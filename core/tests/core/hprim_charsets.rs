@@ -192,6 +192,39 @@ fn what_reads_otherwise_is_told_when_it_is_written() {
     assert_eq!(ambiguous("Ã©tÃ© à 5 µg", Charset::Iso8859_1), []);
 }
 
+#[test]
+fn one_accent_tells_the_charset_of_most_words() {
+    let words = "été confrère fièvre hépatique où gêne août sûr Noël reçu français déjà être tête contrôle née GLYCÉMIE HÉMATOLOGIE \
+        RÉSULTATS Élodie élevé hémoglobine vésicule bilatérale prélèvement Lefèvre très Gwénaëlle Zoé André Hélène Françoise Jérôme Benoît \
+        Chloé Léa Noémie Anaïs Agnès Thérèse Joël Raphaël Mickaël René Aimée Émile ÉMILE HÉLÈNE FRANÇOIS Müller José à";
+    for charset in [Charset::Iso8859_1, Charset::MacRoman, Charset::Cp850] {
+        for word in words.split_whitespace() {
+            let document = Document {
+                text: format!("Le {word} du jour"),
+                ..Document::default()
+            };
+            let options = WriteOptions {
+                charset,
+                ..WriteOptions::default()
+            };
+            let written = write(&[document], &options);
+            let again = read(&written.bytes).unwrap();
+            assert_eq!(again.encoding, charset, "{word} reads {}", again.documents[0].text);
+        }
+    }
+}
+
+#[test]
+fn iso_8859_1_that_reads_badly_is_doubtful() {
+    // n°12 in MacRoman.
+    let mut bytes = fixture("strict.hpr");
+    let place = bytes.iter().position(|byte| *byte == 0xE9).unwrap();
+    bytes[place - 1..=place].copy_from_slice(b"n\xA1");
+    bytes.retain(|byte| !(0xC0..=0xFF).contains(byte));
+    let told = told(&read(&bytes).unwrap().warnings);
+    assert_eq!(told, [("charset-doubtful", 0)]);
+}
+
 /// Words of letters and reports, as people write them.
 const WORDS: &[&str] = &[
     "été",
