@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::cbor::Format;
-use crate::identity::{DeviceList, Identity, Predecessor, Signed, Succession};
+use crate::identity::{DeviceList, Identity, Predecessor, Signed};
 use crate::ids::{ArchiveId, DeviceId, Digest, MessageId};
 use crate::limits;
 use crate::prekey::{BatchUpload, HandedPrekey};
@@ -72,7 +72,7 @@ pub struct ServerInfo {
     pub time: Timestamp,
 }
 
-/// A first device enrols its account.
+/// A device enrols its account: the first one, or one of an account that the relay lost when it was put back.
 #[derive(Clone, Decode, Encode)]
 #[cbor(map)]
 pub struct Enrolment {
@@ -82,20 +82,21 @@ pub struct Enrolment {
     /// The new identity.
     #[n(1)]
     pub identity: Signed<Identity>,
-    /// Its first device list, with this device alone.
+    /// Its device list: the first, with this device alone, or the newest.
     #[n(2)]
     pub list: Signed<DeviceList>,
-    /// The device's first batch.
+    /// The device's batch.
     #[n(3)]
     pub batch: BatchUpload,
-    /// The word of the present identity's recovery key, by which an account is taken over without a code.
+    /// The identities from the present one on, oldest first, whose recovery keys lead to the new one: with them an account is taken
+    /// over without a code.
     #[n(4)]
-    pub succession: Option<Signed<Succession>>,
+    pub predecessors: Vec<Predecessor>,
 }
 
 impl Format for Enrolment {
     const NAME: &'static str = "enrolment";
-    const LIMIT: usize = limits::BATCH_BYTES + 3 * limits::SIGNED_BYTES;
+    const LIMIT: usize = limits::BATCH_BYTES + 4 * limits::SIGNED_BYTES;
 }
 
 impl std::fmt::Debug for Enrolment {

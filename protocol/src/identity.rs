@@ -62,7 +62,7 @@ impl<T: SignedFormat> Signed<T> {
     }
 
     /// What was signed, before it is known who signed it.
-    fn unverified(&self) -> Result<T, FormatError> {
+    pub(crate) fn unverified(&self) -> Result<T, FormatError> {
         cbor::decode(&self.body)
     }
 }

@@ -85,6 +85,15 @@ impl Format for BatchUpload {
 }
 
 impl BatchUpload {
+    /// The device that it says it is of.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError`] when the root is none.
+    pub fn holder(&self) -> Result<DeviceId, FormatError> {
+        Ok(self.root.unverified()?.device)
+    }
+
     /// Checks that the batch is `device`'s, of this account, and that the root covers the leaves.
     ///
     /// # Errors

@@ -97,7 +97,7 @@ impl Stranger {
             identity,
             list,
             batch,
-            succession: None,
+            predecessors: Vec::new(),
         });
         let answer = post(&client, &url, path::ENROLMENTS, enrolment, "").await;
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());

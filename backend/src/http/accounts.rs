@@ -55,8 +55,8 @@ pub(super) async fn enrol(
     let end = app
         .storage()
         .write(move |connection, effects| {
-            if let Some(succession) = verified.enrolment.succession.clone() {
-                let removed = accounts::succeed(connection, effects, &verified, succession, now)?;
+            if !verified.enrolment.predecessors.is_empty() {
+                let removed = accounts::succeed(connection, effects, &verified, now)?;
                 doors.tokens().end(&removed);
                 return Ok(EnrolmentEnd::Enrolled { removed });
             }
@@ -204,17 +204,15 @@ pub(super) async fn token(
     Ok(axum::Json(TokenAnswer { token, expires_at }))
 }
 
-/// Checks every signature of an enrolment, and that it is one device's first.
+/// Checks every signature of an enrolment, and that a device on its list brings prekeys.
 fn verify(value: Enrolment, digest: Digest) -> Result<VerifiedEnrolment, Refusal> {
     let refused = |error: FormatError| Refusal::new(Code::SignatureRefused, error.to_string());
     let account = VerifiedAccount::verify(&value.identity, &value.list).map_err(refused)?;
-    let [device] = account.devices() else {
-        return Err(Refusal::new(Code::SignatureRefused, "a first list has one device"));
-    };
-    let device = device.clone();
-    if account.list_version() != 1 {
-        return Err(Refusal::new(Code::SignatureRefused, "a first list has version 1"));
-    }
+    let holder = value.batch.holder().map_err(refused)?;
+    let device = account
+        .device(&holder)
+        .ok_or_else(|| Refusal::new(Code::SignatureRefused, "the prekeys are of no device on the list"))?
+        .clone();
     let root = value.batch.verify(&account, &device.id).map_err(refused)?;
     Ok(VerifiedEnrolment {
         enrolment: value,

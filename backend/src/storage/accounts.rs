@@ -3,7 +3,7 @@
 
 use protocol::api::{Enrolment, ListUpload};
 use protocol::cbor;
-use protocol::identity::{DeviceList, Identity, Predecessor, Signed, Succession, VerifiedAccount, VerifiedDevice};
+use protocol::identity::{DeviceList, Identity, Predecessor, Signed, VerifiedAccount, VerifiedDevice};
 use protocol::prekey::BatchRoot;
 use protocol::sign::VerifyingKey;
 use protocol::{Address, Code, DeviceId, Digest, Timestamp, limits};
@@ -21,9 +21,9 @@ pub(crate) struct VerifiedEnrolment {
     pub(crate) digest: Digest,
     /// The account it states.
     pub(crate) account: VerifiedAccount,
-    /// Its only device.
+    /// The device that asks.
     pub(crate) device: VerifiedDevice,
-    /// The root of its first batch.
+    /// The root of its batch.
     pub(crate) root: BatchRoot,
 }
 
@@ -94,56 +94,64 @@ pub(crate) fn enrol(
             verified.digest.as_bytes(),
             now.as_millis(),
         ])?;
-    let device = add_device(connection, account, &verified.device, now)?;
-    prekeys::replace(connection, device, &enrolment.batch, &verified.root)?;
+    add_devices(connection, account, verified, now)?;
     activation::mark_used(connection, address)?;
     Ok(EnrolmentEnd::Enrolled { removed: Vec::new() })
 }
 
-/// Lets a new identity follow the present one, whose recovery key says so: its device takes the place of all the others.
+/// Lets an identity follow the present one, whose recovery key says so, or that of one which follows it: its devices take the place
+/// of all the others.
 ///
-/// What waits for them is put in its sequence. Gives back the devices that are no more: their tokens are to end.
+/// What waits for them is put in the sequence of the device that asks. Gives back the devices that are no more: their tokens are to
+/// end.
 pub(crate) fn succeed(
     connection: &Connection,
     effects: &mut Effects,
     verified: &VerifiedEnrolment,
-    succession: Signed<Succession>,
     now: Timestamp,
 ) -> Result<Vec<DeviceId>, StorageError> {
-    let (enrolment, address) = (&verified.enrolment, verified.account.address());
-    let Some(present) = find(connection, address)? else {
+    let enrolment = &verified.enrolment;
+    let Some(present) = find(connection, verified.account.address())? else {
         return refuse(Code::NotFound, "nobody is enrolled under this address");
     };
-    if present.identity == enrolment.identity && present.list == enrolment.list {
+    // A device of it that has a newer list shows that under a token.
+    if present.identity == enrolment.identity {
         return Ok(Vec::new());
     }
-    let (account, present_fingerprint) = (present.id, present.identity.digest());
-    let predecessor = Predecessor {
-        identity: present.identity,
-        list: present.list,
-        succession,
-    };
-    let Ok(successor) = predecessor.successor() else {
+    let line = verified.account.line(&enrolment.predecessors);
+    let since = line
+        .iter()
+        .position(|before| before.fingerprint() == present.identity.digest());
+    let Some(since) = since.and_then(|at| line.get(..=at)) else {
         return refuse(
             Code::SignatureRefused,
-            "the present identity's recovery key did not sign it",
+            "no word of recovery keys leads to it from the present identity",
         );
     };
-    if successor != verified.account.fingerprint() || verified.account.predecessor() != Some(present_fingerprint) {
-        return refuse(Code::SignatureRefused, "it does not follow the present identity");
+    let present_version = VerifiedAccount::verify(&present.identity, &present.list)?.list_version();
+    for before in since.iter().rev() {
+        let mut steps = enrolment.predecessors.iter();
+        let Some(step) = steps.find(|step| step.identity.digest() == before.fingerprint()) else {
+            continue;
+        };
+        let mut step = step.clone();
+        // Its last list may be one that the phone, or a relay that was put back, has not seen.
+        if step.identity == present.identity && present_version > before.list_version() {
+            step.list = present.list.clone();
+        }
+        connection
+            .prepare_cached(
+                "INSERT INTO predecessor (account, place, predecessor)
+                 SELECT ?1, coalesce(max(place), -1) + 1, ?2 FROM predecessor WHERE account = ?1",
+            )?
+            .execute(params![present.id, cbor::encode(&step)])?;
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO predecessor (account, place, predecessor)
-             SELECT ?1, coalesce(max(place), -1) + 1, ?2 FROM predecessor WHERE account = ?1",
-        )?
-        .execute(params![account, cbor::encode(&predecessor)])?;
-    replace(connection, effects, account, verified, now)
+    replace(connection, effects, present.id, verified, now)
 }
 
-/// Puts another identity in the place of an account's, and its device in the place of all that were there.
+/// Puts another identity in the place of an account's, and its devices in the place of all that were there.
 ///
-/// What waits for those is put in its sequence. Gives back the devices that are no more: their tokens are to end.
+/// What waits for those is put in the sequence of the one that asks. Gives back the devices that are no more: their tokens are to end.
 fn replace(
     connection: &Connection,
     effects: &mut Effects,
@@ -161,8 +169,7 @@ fn replace(
             now.as_millis()
         ])?;
     let before = all_devices(connection, account)?;
-    let device = add_device(connection, account, &verified.device, now)?;
-    prekeys::replace(connection, device, &verified.enrolment.batch, &verified.root)?;
+    let device = add_devices(connection, account, verified, now)?;
     let rows: Vec<i64> = before.iter().map(|(row, _)| *row).collect();
     sequence::move_all(connection, effects, &rows, (device, verified.device.id))?;
     let mut removed = Vec::with_capacity(before.len());
@@ -266,6 +273,22 @@ pub(crate) fn predecessors(connection: &Connection, account: i64) -> Result<Vec<
         .rev()
         .map(|row| cbor::decode(row))
         .collect::<Result<_, _>>()?)
+}
+
+/// Adds the devices of an enrolment, and the prekeys of the one that asks; the others bring theirs. Gives back that one's row.
+fn add_devices(
+    connection: &Connection,
+    account: i64,
+    verified: &VerifiedEnrolment,
+    now: Timestamp,
+) -> Result<i64, StorageError> {
+    let asks = add_device(connection, account, &verified.device, now)?;
+    prekeys::replace(connection, asks, &verified.enrolment.batch, &verified.root)?;
+    let devices = verified.account.devices().iter();
+    for other in devices.filter(|device| device.id != verified.device.id) {
+        add_device(connection, account, other, now)?;
+    }
+    Ok(asks)
 }
 
 /// Adds a device. Its row was never another device's: tokens name it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::api::{PrekeyWish, path};
+use protocol::api::{self, PrekeyWish, path};
 use protocol::envelope::{Deposit, Header};
 use protocol::identity::{Signed, Succession, VerifiedAccount};
 use protocol::sequence::{Cursor, EntryBody, Step};
@@ -16,10 +16,6 @@ use super::support::{IDA, LEA, PAUL, Phone, TestRelay, ZOE, after, mail_of, noti
 
 /// Longest wait for what has to happen.
 const NEVER: Duration = Duration::from_mins(1);
-
-fn signed(present: &Phone, next: &Phone) -> Signed<Succession> {
-    Signed::make(&present.succession(next), &present.recovery)
-}
 
 #[tokio::test]
 async fn the_next_phone_has_the_account_what_waits_and_the_line_of_its_identities() {
@@ -120,13 +116,13 @@ async fn the_same_succession_again_gets_the_same_answer_and_changes_nothing() {
     let relay = TestRelay::start().await;
     let paul = relay.enrol(PAUL).await;
     let next = paul.successor(1);
-    let word = signed(&paul, &next);
-    let at_once = (0..8).map(|_| relay.send_succession(&next, word.clone()));
+    let steps = vec![paul.leading_to(&next)];
+    let at_once = (0..8).map(|_| relay.send_succession(&next, steps.clone()));
     for answer in futures_util::future::join_all(at_once).await {
         assert_eq!(answer.status(), StatusCode::OK);
     }
     let relay = relay.restart().await;
-    let again = relay.send_succession(&next, word).await;
+    let again = relay.send_succession(&next, steps).await;
     assert_eq!(
         again.text().await.unwrap(),
         format!("{{\"device\":\"{}\"}}", next.device)
@@ -141,8 +137,8 @@ async fn of_two_phones_that_take_over_at_once_the_second_has_to_follow_the_first
     let paul = relay.enrol(PAUL).await;
     let (one, other) = (paul.successor(1), paul.successor(2));
     let (of_one, of_other) = tokio::join!(
-        relay.send_succession(&one, signed(&paul, &one)),
-        relay.send_succession(&other, signed(&paul, &other))
+        relay.send_succession(&one, vec![paul.leading_to(&one)]),
+        relay.send_succession(&other, vec![paul.leading_to(&other)])
     );
     let (winner, number, lost) = if of_one.status() == StatusCode::OK {
         (one, 2, of_other)
@@ -192,20 +188,26 @@ async fn only_the_word_of_the_present_recovery_key_on_this_very_identity_is_take
             Signed::make(&from_another, &paul.recovery),
         ),
         ("to another identity", &stranger, Signed::make(&word, &paul.recovery)),
-        ("to one that does not follow", &unrelated, signed(&paul, &unrelated)),
+        (
+            "to one that does not follow",
+            &unrelated,
+            Signed::make(&paul.succession(&unrelated), &paul.recovery),
+        ),
     ] {
-        let answer = relay.send_succession(next, succession).await;
+        let answer = relay.send_succession(next, vec![paul.leading_by(succession)]).await;
         assert_eq!(problem_of(answer).await, Code::SignatureRefused, "{what}");
     }
     let nobody = Phone::make(IDA, 4);
     let of_nobody = nobody.successor(1);
-    let answer = relay.send_succession(&of_nobody, signed(&nobody, &of_nobody)).await;
+    let answer = relay
+        .send_succession(&of_nobody, vec![nobody.leading_to(&of_nobody)])
+        .await;
     assert_eq!(problem_of(answer).await, Code::NotFound);
 
     assert_eq!(relay.identity(PAUL).await.identity, paul.identity);
     assert!(relay.page(&paul, Cursor::START).await.is_empty());
     let next = relay.take_over(&paul, 1).await;
-    let answer = relay.send_succession(&stranger, signed(&paul, &stranger)).await;
+    let answer = relay.send_succession(&stranger, vec![paul.leading_to(&stranger)]).await;
     assert_eq!(
         problem_of(answer).await,
         Code::SignatureRefused,
@@ -349,4 +351,55 @@ async fn a_deposit_on_its_way_from_the_phone_before_is_refused_and_leaves_nothin
     let sealed = relay.seal(&next, &[LEA], b"deux").await;
     assert_eq!(relay.deposit(&next, &sealed).await.status(), StatusCode::OK);
     assert_eq!(relay.page(&lea, Cursor::START).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_account_that_the_relay_lost_is_shown_by_any_device_with_its_newest_list_and_all_that_leads_to_it() {
+    let relay = TestRelay::start().await;
+    let (lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let waiting = relay.send(&lea, &[PAUL], b"attend").await;
+    let between = paul.successor(1);
+    let mut newest = between.successor(2);
+    let tablet = Phone::make_with(PAUL, 4, 9, protocol::Timestamp::now().plus_days(30));
+    newest.list = newest.next_list(&[&newest, &tablet]);
+    let shown = api::Enrolment {
+        code: String::new(),
+        identity: newest.identity.clone(),
+        list: newest.list.clone(),
+        batch: tablet.batch.upload.clone(),
+        predecessors: vec![paul.leading_to(&between), between.leading_to(&newest)],
+    };
+    // Without a step between, or with prekeys of nobody on the list, it is not the account's.
+    let mut a_step_less = shown.clone();
+    a_step_less.predecessors.remove(1);
+    let mut of_nobody = shown.clone();
+    of_nobody.batch = between.batch.upload.clone();
+    for refused in [a_step_less, of_nobody] {
+        let answer = relay.enrol_as(&refused).await;
+        assert_eq!(problem_of(answer).await, Code::SignatureRefused);
+    }
+    assert_eq!(relay.identity(PAUL).await.identity, paul.identity);
+
+    assert_eq!(relay.enrol_as(&shown).await.status(), StatusCode::OK);
+    let told = relay.identity(PAUL).await;
+    assert_eq!((&told.identity, &told.list), (&newest.identity, &newest.list));
+    let line = newest.account().line(&told.predecessors);
+    let line: Vec<_> = line.iter().map(VerifiedAccount::fingerprint).collect();
+    assert_eq!(line, [between.identity.digest(), paul.identity.digest()]);
+    // Both devices are the account's; the one that asked has what waits, and prekeys.
+    let mut tablet = tablet;
+    tablet.token = relay.token(&tablet).await;
+    newest.token = relay.token(&newest).await;
+    let of_tablet = relay.page(&tablet, Cursor::START).await;
+    let header = mail_of(&of_tablet[0]).header.clone();
+    assert_eq!(Header::parse(&header).unwrap().id, waiting);
+    assert!(relay.page(&newest, Cursor::START).await.is_empty());
+    let keys = relay.keys(&lea, &[PAUL], PrekeyWish::OneTime).await;
+    let with_prekeys: Vec<_> = keys.accounts[0].prekeys.iter().map(|prekey| prekey.device).collect();
+    assert_eq!(with_prekeys, [tablet.device]);
+    // The other one comes with the same, or an older list: nothing changes.
+    let mut again = shown;
+    again.batch = newest.batch.upload.clone();
+    assert_eq!(relay.enrol_as(&again).await.status(), StatusCode::OK);
+    assert_eq!(relay.identity(PAUL).await.list, newest.list);
 }

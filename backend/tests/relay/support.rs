@@ -11,7 +11,9 @@ use protocol::api::{self, path};
 use protocol::cbor::{self, Format};
 use protocol::chunked::ContentKey;
 use protocol::envelope::{self, Deposit, Header, Kind, Sender, Wrap};
-use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed, Succession, VerifiedAccount, device_id};
+use protocol::identity::{
+    DeviceCertificate, DeviceList, Identity, Predecessor, Signed, Succession, VerifiedAccount, device_id,
+};
 use protocol::prekey::{BatchFacts, MadeBatch};
 use protocol::sequence::{Cursor, Entry, EntryBody, MailEntry, Notice, SequencePage, Step};
 use protocol::sign::{Purpose, Seed, SigningKey};
@@ -111,19 +113,19 @@ impl TestRelay {
     }
 
     pub(crate) async fn send_enrolment(&self, phone: &Phone, code: &str) -> Response {
-        self.request(Method::POST, path::ENROLMENTS)
-            .body(cbor::encode(&phone.enrolment(code)))
-            .send()
-            .await
-            .unwrap()
+        self.enrol_as(&phone.enrolment(code)).await
     }
 
-    /// Asks that `next` takes the account over.
-    pub(crate) async fn send_succession(&self, next: &Phone, succession: Signed<Succession>) -> Response {
+    /// Asks that `next` takes the account over, to which these lead.
+    pub(crate) async fn send_succession(&self, next: &Phone, predecessors: Vec<Predecessor>) -> Response {
         let mut enrolment = next.enrolment("");
-        enrolment.succession = Some(succession);
+        enrolment.predecessors = predecessors;
+        self.enrol_as(&enrolment).await
+    }
+
+    pub(crate) async fn enrol_as(&self, enrolment: &api::Enrolment) -> Response {
         self.request(Method::POST, path::ENROLMENTS)
-            .body(cbor::encode(&enrolment))
+            .body(cbor::encode(enrolment))
             .send()
             .await
             .unwrap()
@@ -132,8 +134,7 @@ impl TestRelay {
     /// Another phone takes the account over, by the word of the present one's recovery key.
     pub(crate) async fn take_over(&self, present: &Phone, identity: u8) -> Phone {
         let mut next = present.successor(identity);
-        let succession = Signed::make(&present.succession(&next), &present.recovery);
-        let answer = self.send_succession(&next, succession).await;
+        let answer = self.send_succession(&next, vec![present.leading_to(&next)]).await;
         assert_eq!(answer.status(), StatusCode::OK);
         next.token = self.token(&next).await;
         next
@@ -476,6 +477,20 @@ impl Phone {
         }
     }
 
+    /// This phone's identity and list, and the word of its recovery key that the other identity follows.
+    pub(crate) fn leading_to(&self, next: &Self) -> Predecessor {
+        self.leading_by(Signed::make(&self.succession(next), &self.recovery))
+    }
+
+    /// This phone's identity and list, with these words on what follows.
+    pub(crate) fn leading_by(&self, succession: Signed<Succession>) -> Predecessor {
+        Predecessor {
+            identity: self.identity.clone(),
+            list: self.list.clone(),
+            succession,
+        }
+    }
+
     fn make_following(
         address: &str,
         prekeys: u32,
@@ -563,7 +578,7 @@ impl Phone {
             identity: self.identity.clone(),
             list: self.list.clone(),
             batch: self.batch.upload.clone(),
-            succession: None,
+            predecessors: Vec::new(),
         }
     }
 

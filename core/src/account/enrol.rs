@@ -3,18 +3,20 @@
 
 use protocol::api::Enrolment;
 use protocol::cbor;
-use protocol::identity::{DeviceCertificate, DeviceList, Identity, Signed};
+use protocol::identity::{DeviceCertificate, DeviceList, Identity, Predecessor, Signed};
 use protocol::sign::SigningKey;
 use protocol::{Address, Digest, Timestamp, limits};
 use rusqlite::{Transaction, params};
 
 use super::phrase::{self, RecoveryPhrase};
-use super::{Account, Row, prekeys, put_back};
+use super::{Account, Row, former, prekeys, put_back};
+use crate::clock;
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::session::Session;
 use crate::store::StoreError;
 use crate::store::column::Column;
+use crate::sync::standing;
 
 impl Session {
     /// Enrols `address` on this phone with the code that the operator gave. An attempt that failed on the way is gone on with.
@@ -44,7 +46,7 @@ impl Session {
             put_back::leave(tx)?;
             // One that was to take an account over asks for something else.
             let is_recovery = tx
-                .prepare_cached("SELECT 1 FROM account WHERE succession <> x''")?
+                .prepare_cached("SELECT 1 FROM former_identity WHERE predecessor <> x''")?
                 .exists([])?;
             let pending = Row::load(tx)?.map(Row::account).transpose()?;
             let pending = pending.filter(|account| account.address == *address && !is_recovery);
@@ -63,9 +65,9 @@ impl Session {
                 .fingerprint();
             // Once it is this one, the relay took an earlier attempt.
             if present.last() != Some(&made) {
-                remember_former(tx, &present)?;
+                former::keep(tx, &present)?;
             }
-            Ok((request(tx, code)?, phrase))
+            Ok((request(tx, code, Vec::new())?, phrase))
         })?;
         crash_point!("enrolment-stored");
         self.relay.enrol(&request).await?;
@@ -74,25 +76,42 @@ impl Session {
         Ok(phrase)
     }
 
-    /// Enrols this phone once more, as the device that it was: the relay was put back to a copy from before its enrolment, and
-    /// knows nobody at its address. The code is that of then, or another one.
+    /// Enrols this phone once more, as the device that it was: the relay was put back to a copy from before its account, and knows
+    /// nobody at its address, or whom the operator had activated anew. The code is that of then, or another one.
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyEnrolled`] when the relay knows the address; [`Error::NotEnrolled`], [`Error::Relay`] with
-    /// `activation-refused`, or with `signature-refused` when the account has had another device list since;
+    /// [`Error::AlreadyEnrolled`] when the relay knows the account; [`Error::NotEnrolled`]; [`Error::Relay`] with
+    /// `activation-refused`, or with `already-enrolled` when another one is there, and the code does not put it aside;
     /// [`Error::Network`].
     pub async fn enrol_once_more(&self, code: &str) -> Result<(), Error> {
         let _alone = self.syncing.lock().await;
         let account = self.read(Account::load)?;
-        if self.listed(&account.address).await?.is_some() {
+        let own = account.verified.fingerprint();
+        if let Some(listed) = self.listed(&account.address).await?
+            && listed.account.fingerprint() == own
+        {
             return Err(Error::AlreadyEnrolled);
         }
+        self.show_account(&account, code, Vec::new()).await
+    }
+
+    /// Shows a relay that was put back to a copy from before this account its identity, its newest list, and what leads to it.
+    pub(super) async fn show_account(
+        &self,
+        account: &Account,
+        code: &str,
+        steps: Vec<Predecessor>,
+    ) -> Result<(), Error> {
+        // Its clock judges the prekeys.
+        self.relay.server().await?;
         let now = self.relay.clock.now();
         let request = self.write(|tx| {
             // Of the prekeys that it published before, it is not known which were handed out.
-            prekeys::make_batch(tx, &account, 0, now)?;
-            request(tx, code)
+            prekeys::make_batch(tx, account, 0, now)?;
+            // What the phone before had sent, as the backup has it, may be lost there, too.
+            standing::offer_again(tx, now.min(clock::now()))?;
+            request(tx, code, steps)
         })?;
         self.relay.enrol(&request).await?;
         Ok(())
@@ -118,31 +137,6 @@ impl Session {
 /// The relay has confirmed the account.
 pub(super) fn confirm(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error> {
     tx.execute("UPDATE account SET enrolled_at = ?1 WHERE id = 1", [Column(&now)])?;
-    Ok(())
-}
-
-/// Keeps what the account's earlier identities were, the oldest first.
-pub(super) fn remember_former(tx: &Transaction<'_>, former: &[Digest]) -> Result<(), Error> {
-    tx.execute("DELETE FROM former_identity", [])?;
-    for (place, fingerprint) in (0_u32..).zip(former) {
-        tx.execute(
-            "INSERT INTO former_identity (place, fingerprint) VALUES (?1, ?2)",
-            params![place, Column(fingerprint)],
-        )?;
-    }
-    Ok(())
-}
-
-/// Keeps what else the account's identities were before those that are kept, the oldest first.
-pub(crate) fn remember_earlier(tx: &Transaction<'_>, account: &Account, earlier: &[Digest]) -> Result<(), Error> {
-    for fingerprint in earlier.iter().rev() {
-        tx.execute(
-            "INSERT INTO former_identity (place, fingerprint)
-             SELECT (SELECT coalesce(min(place), 0) - 1 FROM former_identity), ?1
-             WHERE ?1 <> ?2 AND NOT EXISTS (SELECT 1 FROM former_identity WHERE fingerprint = ?1)",
-            params![Column(fingerprint), Column(&account.verified.fingerprint())],
-        )?;
-    }
     Ok(())
 }
 
@@ -224,23 +218,18 @@ pub(super) fn prepare(
     phrase::keep(tx, phrase)
 }
 
-/// The request for what is stored, with the newest batch.
-pub(super) fn request(tx: &Transaction<'_>, code: &str) -> Result<Enrolment, Error> {
-    let (identity, list, succession, upload): (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>) = tx.query_row(
-        "SELECT identity, list, succession, upload FROM account, batch_upload ORDER BY number DESC LIMIT 1",
+/// The request for what is stored, with the newest batch: by a code, or by what leads to it from the identity that the relay has.
+pub(super) fn request(tx: &Transaction<'_>, code: &str, predecessors: Vec<Predecessor>) -> Result<Enrolment, Error> {
+    let (identity, list, upload): (Vec<u8>, Vec<u8>, Vec<u8>) = tx.query_row(
+        "SELECT identity, list, upload FROM account, batch_upload ORDER BY number DESC LIMIT 1",
         [],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
-    let succession = if succession.is_empty() {
-        None
-    } else {
-        Some(cbor::decode(&succession)?)
-    };
     Ok(Enrolment {
         code: code.trim().to_owned(),
         identity: cbor::decode(&identity)?,
         list: cbor::decode(&list)?,
         batch: cbor::decode(&upload)?,
-        succession,
+        predecessors,
     })
 }

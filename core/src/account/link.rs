@@ -1,14 +1,14 @@
 //! Adding a device. The new one shows a code and waits; the main one reads it, puts it on the list, and only then writes the
 //! history for it, so that nothing falls between: mail is sealed to it from the list on, and what came before is in the history.
 
-use protocol::identity::{DeviceCertificate, VerifiedAccount, VerifiedDevice};
+use protocol::identity::{DeviceCertificate, VerifiedDevice};
 use protocol::link::{Answer, Hello, LinkCode, LinkError};
 use protocol::sign::{Seed, SigningKey};
 use protocol::{Address, ArchiveId, Code, DeviceId, DeviceName, Timestamp, archive::ArchiveKey, cbor, limits};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use zeroize::Zeroizing;
 
-use super::{Account, Listed, enrol, handover, list, name, prekeys, put_back};
+use super::{Account, Listed, enrol, former, handover, list, name, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::net::Said;
@@ -161,9 +161,7 @@ impl Session {
                     account.devices().len()
                 ],
             )?;
-            let line = account.line(&present.predecessors);
-            let former: Vec<_> = line.iter().rev().map(VerifiedAccount::fingerprint).collect();
-            enrol::remember_former(tx, &former)?;
+            former::keep_line(tx, &account, &present.predecessors)?;
             name::store(tx, &device, &called)?;
             archive::await_history(tx, clock::now())?;
             enrol::confirm(tx, now)

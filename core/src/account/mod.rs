@@ -3,6 +3,7 @@
 
 pub(crate) mod correspondent;
 pub(crate) mod enrol;
+pub(crate) mod former;
 mod handover;
 pub(crate) mod identity;
 pub(crate) mod link;

@@ -1,21 +1,18 @@
 //! A new phone in the place of a lost one: whoever has the recovery phrase makes an identity that correspondents follow.
 //! What the earlier phone kept comes back by [`crate::archive`].
 
-use protocol::cbor;
-use protocol::identity::{Signed, Succession, VerifiedAccount};
+use protocol::identity::{Predecessor, Signed, Succession};
 use protocol::sign::SigningKey;
-use protocol::{Address, Code, Digest};
-use rusqlite::{Connection, Transaction};
+use protocol::{Address, Code, Timestamp};
+use rusqlite::Transaction;
 
 use super::phrase::RecoveryPhrase;
-use super::{Account, Listed, Row, enrol, prekeys, put_back};
-use crate::clock;
+use super::{Account, Listed, Row, enrol, former, put_back};
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
 use crate::store::StoreError;
 use crate::store::column::Column;
-use crate::sync::standing;
 
 impl Session {
     /// Takes the account of `address` over on this phone. The earlier phone is no device of it any more, and erases itself
@@ -56,22 +53,24 @@ impl Session {
         let now = self.relay.clock.now();
         let request = self.write(|tx| {
             put_back::leave(tx)?;
+            let present = account.fingerprint();
             let pending = Row::load(tx)?.map(Row::account).transpose()?;
-            match pending.filter(|pending| pending.address == *address) {
+            if let Some(pending) = pending.filter(|pending| pending.address == *address) {
                 // The relay took the first attempt, and its reply was lost; or it never came there.
-                Some(pending)
-                    if pending.verified.fingerprint() == account.fingerprint()
-                        || follows_it(tx, &account.fingerprint())? =>
-                {
+                let steps = former::steps_from(tx, &pending.verified, &present)?;
+                if !steps.is_empty() {
                     enrol::resume(tx, &pending, &server, now)?;
-                }
-                _ => {
-                    enrol::prepare(tx, address, &server, now, phrase, Some(account.fingerprint()))?;
-                    succeed(tx, account, &recovery_key, now)?;
-                    remember(tx, &listed.fingerprints(), phrase)?;
+                    return enrol::request(tx, "", steps);
                 }
             }
-            enrol::request(tx, "")
+            enrol::prepare(tx, address, &server, now, phrase, Some(present))?;
+            let steps = succeed(tx, &listed, &recovery_key, now)?;
+            // The key with which the backup of the phone before opens.
+            tx.execute(
+                "INSERT OR REPLACE INTO restoration (id, key) VALUES (1, ?1)",
+                [Column(&phrase.backup_key()?)],
+            )?;
+            enrol::request(tx, "", steps)
         })?;
         crash_point!("recovery-stored");
         self.relay.enrol(&request).await?;
@@ -80,70 +79,42 @@ impl Session {
         self.phrase_shown()
     }
 
-    /// Takes the account over once more, as this phone did before the copy was made to which the relay was put back; whether
-    /// there was that to do.
-    pub(crate) async fn enrol_again(&self, account: &Account) -> Result<bool, Error> {
+    /// Brings a relay that was put back to an identity before this account's to the present one; whether there was that to do.
+    pub(crate) async fn lead_relay_on(&self, account: &Account) -> Result<bool, Error> {
         let Ok(Some(Listed { account: present, .. })) = self.listed(&account.address).await else {
             return Ok(false);
         };
-        // An enrolment has the first list of its identity.
-        let is_first = account.verified.list_version() == 1;
-        if !is_first || !self.read(|connection| follows_it(connection, &present.fingerprint()))? {
+        let (own, present) = (&account.verified, present.fingerprint());
+        let steps = self.read(|connection| former::steps_from(connection, own, &present))?;
+        if own.fingerprint() == present || steps.is_empty() {
             return Ok(false);
         }
-        // Its clock judges the prekeys.
-        self.relay.server().await?;
-        let now = self.relay.clock.now();
-        let request = self.write(|tx| {
-            prekeys::make_batch(tx, account, 0, now)?;
-            // What the phone before had sent, as the backup has it, may be lost there, too.
-            standing::offer_again(tx, now.min(clock::now()))?;
-            enrol::request(tx, "")
-        })?;
-        self.relay.enrol(&request).await?;
+        self.show_account(account, "", steps).await?;
         Ok(true)
     }
 }
 
-/// Signs that the identity in the store follows `account`.
+/// Signs that the identity in the store follows the one that the relay has; what leads to it from there.
 fn succeed(
     tx: &Transaction<'_>,
-    account: &VerifiedAccount,
+    listed: &Listed,
     recovery_key: &SigningKey,
-    now: protocol::Timestamp,
-) -> Result<(), Error> {
-    let made = Row::load(tx)?.ok_or(StoreError::Corrupt)?.account()?;
+    now: Timestamp,
+) -> Result<Vec<Predecessor>, Error> {
+    let Listed { account, keys } = listed;
+    let made = Row::load(tx)?.ok_or(StoreError::Corrupt)?.account()?.verified;
     let succession = Succession {
         address: account.address().clone(),
         from: account.fingerprint(),
-        to: made.verified.fingerprint(),
+        to: made.fingerprint(),
         issued_at: now,
     };
-    tx.execute(
-        "UPDATE account SET succession = ?1 WHERE id = 1",
-        [cbor::encode(&Signed::make(&succession, recovery_key))],
-    )?;
-    Ok(())
-}
-
-/// Whether the pending attempt was signed to follow this identity.
-fn follows_it(connection: &Connection, fingerprint: &Digest) -> Result<bool, Error> {
-    let last: Option<Column<Digest>> = connection
-        .prepare_cached(
-            "SELECT fingerprint FROM former_identity, account WHERE succession <> x'' ORDER BY place DESC LIMIT 1",
-        )?
-        .query_map([], |row| row.get(0))?
-        .next()
-        .transpose()?;
-    Ok(last.is_some_and(|Column(last)| last == *fingerprint))
-}
-
-/// Keeps what the earlier identities were, and the key with which their backup opens.
-fn remember(tx: &Transaction<'_>, former: &[Digest], phrase: &RecoveryPhrase) -> Result<(), Error> {
-    enrol::remember_former(tx, former)?;
-    tx.execute(
-        "INSERT OR REPLACE INTO restoration (id, key) VALUES (1, ?1)",
-        [Column(&phrase.backup_key()?)],
-    )?;
-    Ok(())
+    let step = Predecessor {
+        identity: keys.identity.clone(),
+        list: keys.list.clone(),
+        succession: Signed::make(&succession, recovery_key),
+    };
+    let before = keys.predecessors.iter().cloned();
+    former::keep_line(tx, &made, &before.chain([step.clone()]).collect::<Vec<_>>())?;
+    Ok(vec![step])
 }

@@ -10,7 +10,7 @@ use rusqlite::types::{FromSql as _, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::awaited;
-use crate::account::{Account, correspondent, enrol};
+use crate::account::{Account, correspondent, former};
 use crate::crash::crash_point;
 use crate::error::Error;
 use crate::mail::delivery::{self, DeliveryState};
@@ -226,8 +226,8 @@ fn take_in(tx: &Transaction<'_>, account: &Account, record: &Record, from: From)
         Record::Message(message) => take_in_message(tx, account, message, from),
         Record::Deleted(deleted) => delete(tx, account, deleted),
         Record::Unopened(kept) => unopened::ask_for(tx, kept),
-        Record::Former(former) => {
-            enrol::remember_earlier(tx, account, former)?;
+        Record::Former(before) => {
+            former::keep_earlier(tx, account, before)?;
             unopened::try_for_former(tx)
         }
         Record::Correspondent(kept) => {

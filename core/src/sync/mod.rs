@@ -97,7 +97,7 @@ impl Session {
                 self.relay.doubt();
                 Box::pin(self.exchange(report)).await
             }
-            Err(Error::Relay(Code::DeviceUnknown)) if self.enrol_again(&account).await? => {
+            Err(Error::Relay(Code::DeviceUnknown)) if self.lead_relay_on(&account).await? => {
                 Box::pin(self.exchange(report)).await
             }
             // Another token was needed on the way: the relay may have begun anew.

@@ -107,6 +107,8 @@ impl Session {
             self.show_list(account).await?;
         }
         self.suspend_again(account).await?;
+        // This phone may have been put back, too, to before it published a batch that the relay has.
+        let stock = self.relay.prekey_stock(account).await?;
         let now = self.relay.clock.now();
         self.write(|tx| {
             if !standing.agreed {
@@ -117,7 +119,7 @@ impl Session {
             if let Some(header) = standing.deposited {
                 remember(tx, header)?;
             }
-            prekeys::make_batch(tx, account, 0, now)?;
+            prekeys::make_batch_after(tx, account, &stock, now)?;
             offer_again(tx, now.min(clock::now()))?;
             archive::begin_anew(tx, account, now)
         })?;

@@ -28,19 +28,19 @@ fn identities_are_those_of_the_page() {
     let mut refused = common_refusals("device certificate", &cbor::encode(&certificate));
     refused.extend(common_refusals("succession", &cbor::encode(&succession)));
     refused.extend(common_refusals("predecessor", &cbor::encode(&predecessor())));
-    let enrolment = |code: &str, person: &Person, succession| {
+    let enrolment = |code: &str, person: &Person, predecessors| {
         cbor::encode(&Enrolment {
             code: code.into(),
             identity: person.identity.clone(),
             list: person.list.clone(),
             batch: crate::prekey::upload(person),
-            succession,
+            predecessors,
         })
     };
     let newest = following();
     let enrolments = [
-        enrolment("7K2M-9QXD", &lea, None),
-        enrolment("", &newest, Some(step.clone())),
+        enrolment("7K2M-9QXD", &lea, Vec::new()),
+        enrolment("", &newest, vec![predecessor()]),
     ];
     let derived = json!({
         "seeds": { "identity": "10 × 64", "device": "11 × 64", "recovery": "12 × 64", "recovery_before": "62 × 64" },

@@ -2,7 +2,7 @@
 
 use super::person::Device;
 use super::schedule::{Change, Trouble, What, Which};
-use super::{ADDRESSES, PEOPLE, World, score};
+use super::{ADDRESSES, World, score};
 
 /// A copy of a device.
 pub(super) struct Copy {
@@ -190,10 +190,7 @@ impl World {
         if end.status.success() {
             let is_in_place = self.people[who].devices.iter().any(|device| device.home == home);
             self.happens(if is_in_place { "recover-in-place" } else { "recover" });
-            // One signature leads from the identity that the copy has to the one before this, and that phone's key is gone.
-            if !std::mem::replace(&mut self.is_first_successor[who], false) {
-                self.is_relay_copied = false;
-            }
+            self.has_recovered[who] = true;
             let has_backup = self.score.has_backup(who);
             self.people[who].recovered(has_backup);
             self.score.recovered(who, &home);
@@ -296,25 +293,14 @@ impl World {
         self.is_relay_copied = false;
         self.copy = None;
         self.score.relay_put_back();
-        self.is_line_lost = self.is_first_successor.map(|is_first| !is_first);
-        self.is_first_successor = [true; PEOPLE];
+        let recovered = std::mem::take(&mut self.has_recovered);
         for (who, person) in self.people.iter_mut().enumerate() {
+            // It is lost until the main device is in touch.
+            self.is_line_lost[who] = recovered[who] || (self.is_line_lost[who] && person.is_relay_behind);
             person.lost.clear();
             person.is_relay_behind = true;
             person.is_forked |= self.is_line_lost[who] && person.recovering.is_some();
         }
-    }
-
-    /// A device says that the relay, which was put back, knows neither it nor its account's identity.
-    pub(super) fn is_unknown(&mut self, who: usize, home: &str) -> Result<(), String> {
-        self.note(who, home, &What::Exchange, false)?;
-        self.happens("told-unknown");
-        let person = &mut self.people[who];
-        person.recovering.get_or_insert_with(|| home.to_owned());
-        person.is_forked = true;
-        person.unlinked(home);
-        self.score.forked(who);
-        Ok(())
     }
 
     /// Whoever takes this account over next learns from the relay whom to follow.

@@ -148,10 +148,6 @@ impl World {
         if end.said.contains("[device-put-back]") {
             return self.is_put_back(who, home);
         }
-        // Whose list is not the first can only go on by the phrase.
-        if end.said.contains("[device-unknown]") && self.is_line_lost[who] && self.people[who].main == home {
-            return self.is_unknown(who, home);
-        }
         let is_done = end.status.success();
         self.note(who, home, what, is_done)?;
         if !is_done || !matches!(what, What::Exchange) {

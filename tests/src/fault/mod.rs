@@ -87,8 +87,8 @@ struct World {
     /// How many devices took the place of others or were added.
     devices: u32,
     is_relay_copied: bool,
-    /// Who has not taken an account over since the relay was copied.
-    is_first_successor: [bool; PEOPLE],
+    /// Who has taken the account over since the relay was copied.
+    has_recovered: [bool; PEOPLE],
     /// Who had taken the account over between the copy of the relay and its putting back.
     is_line_lost: [bool; PEOPLE],
     copy: Option<Copy>,
@@ -114,7 +114,7 @@ impl World {
             people: ADDRESSES.map(Person::with),
             devices: 0,
             is_relay_copied: false,
-            is_first_successor: [true; PEOPLE],
+            has_recovered: [false; PEOPLE],
             is_line_lost: [false; PEOPLE],
             copy: None,
             happened: BTreeMap::new(),
@@ -157,7 +157,7 @@ impl World {
                 self.outside.copy("relay", "relay-copy");
                 self.outside.start_relay(None);
                 self.score.relay_copied();
-                self.is_first_successor = [true; PEOPLE];
+                self.has_recovered = [false; PEOPLE];
                 self.is_relay_copied = true;
             }
             Act::PutRelayBack { is_killed } if self.is_relay_copied => {

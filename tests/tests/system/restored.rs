@@ -4,7 +4,7 @@ use pli_core::{Error, Folder};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 use protocol::{Code, Timestamp};
 
-use crate::devices::{linked, number};
+use crate::devices::{linked, listing, number};
 use crate::rollback::{copy_phone, copy_relay, put_phone_back, put_relay_back, settle};
 
 async fn sweep(place: &Place, days: i64) {
@@ -111,7 +111,7 @@ async fn the_later_copy_put_back_in_its_place_stops_no_phone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_was_recovered_and_linked_since_goes_on_by_the_phrase() {
+async fn who_was_recovered_and_linked_since_goes_on_as_they_are() {
     let mut place = Place::open().await;
     let (nurse, lost) = (place.enrol(NURSE).await, place.phone(GP));
     let phrase = lost.enrol(&address(GP), &place.code(GP)).await.unwrap();
@@ -124,24 +124,79 @@ async fn who_was_recovered_and_linked_since_goes_on_by_the_phrase() {
     let tablet = linked(&place, &gp, "tablet").await;
     nurse.send(&draft(&[GP], "Entre deux")).unwrap();
     settle(&[&nurse, &gp, &tablet]).await;
+    gp.send(&draft(&[NURSE], "De l'identité perdue")).unwrap();
+    gp.sync().await.unwrap();
+    put_relay_back(&mut place).await;
+    // Nobody types a phrase, and nobody is asked whether it is still them.
+    settle(&[&gp, &tablet, &nurse]).await;
+    assert_eq!(inbox(&nurse), ["De l'identité perdue"]);
+    assert_eq!(nurse.identity(&address(GP)).await.unwrap().changed, None);
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    settle(&[&nurse, &gp, &tablet]).await;
+    assert_eq!(inbox(&gp), ["Entre deux", "Après"]);
+    assert_eq!(listing(&gp), listing(&tablet));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_device_of_an_account_that_was_recovered_twice_since_brings_it_back() {
+    let mut place = Place::open().await;
+    let (nurse, lost) = (place.enrol(NURSE).await, place.phone(GP));
+    let phrase = lost.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    lost.phrase_shown().unwrap();
+    settle(&[&nurse, &lost]).await;
+    copy_relay(&mut place).await;
+    let second = place.phone_in("second");
+    second.recover(&address(GP), &phrase).await.unwrap();
+    let third = place.phone_in("third");
+    third.recover(&address(GP), &phrase).await.unwrap();
+    let tablet = linked(&place, &third, "tablet").await;
+    nurse.send(&draft(&[GP], "Entre deux")).unwrap();
+    settle(&[&nurse, &third, &tablet]).await;
+    put_relay_back(&mut place).await;
+    tablet.sync().await.unwrap();
+    settle(&[&tablet, &nurse, &third]).await;
+    assert_eq!(nurse.identity(&address(GP)).await.unwrap().changed, None);
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    settle(&[&nurse, &third, &tablet]).await;
+    assert_eq!(inbox(&third), ["Entre deux", "Après"]);
+    assert_eq!(listing(&third), listing(&tablet));
+    for before in [lost, second] {
+        assert!(matches!(before.sync().await, Err(Error::DeviceRemoved)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_activated_anew_since_goes_on_by_a_code_as_they_are() {
+    let mut place = Place::open().await;
+    let (nurse, lost) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    settle(&[&nurse, &lost]).await;
+    copy_relay(&mut place).await;
+    let gp = place.phone_in("new");
+    gp.enrol(&address(GP), &place.reissue(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&gp, &tablet]).await;
+    let compared = nurse.identity(&address(GP)).await.unwrap().number;
     put_relay_back(&mut place).await;
     let refused = gp.sync().await;
     assert!(matches!(refused, Err(Error::Relay(Code::DeviceUnknown))), "{refused:?}");
-    gp.recover(&address(GP), &phrase).await.unwrap();
-    settle(&[&gp]).await;
-    assert_eq!(inbox(&gp), ["Entre deux"]);
-    // The nurse had pinned the identity that the relay lost, and is asked.
+    // A code that puts nobody aside is not enough where somebody is enrolled.
+    let refused = gp.enrol_once_more("7K2M-9QXD").await;
+    assert!(
+        matches!(
+            refused,
+            Err(Error::Relay(Code::AlreadyEnrolled | Code::ActivationRefused))
+        ),
+        "{refused:?}"
+    );
+    gp.enrol_once_more(&place.reissue(GP)).await.unwrap();
+    settle(&[&gp, &tablet, &nurse]).await;
     nurse.send(&draft(&[GP], "Après")).unwrap();
-    nurse.sync().await.unwrap();
-    let number = nurse.identity(&address(GP)).await.unwrap().changed.unwrap();
-    nurse.accept_identity(&address(GP), &number).unwrap();
-    settle(&[&nurse, &gp]).await;
-    assert_eq!(inbox(&gp), ["Entre deux", "Après"]);
-    // The tablet hears that the account follows another identity without it.
-    assert!(matches!(
-        tablet.sync().await,
-        Err(Error::DeviceRemoved | Error::Relay(Code::DeviceUnknown))
-    ));
+    settle(&[&nurse, &gp, &tablet]).await;
+    let now = nurse.identity(&address(GP)).await.unwrap();
+    assert!(now.changed.is_none() && now.number == compared, "the same person");
+    assert_eq!(inbox(&gp), ["Après"]);
+    assert_eq!(listing(&gp), listing(&tablet));
 }
 
 #[tokio::test(flavor = "multi_thread")]

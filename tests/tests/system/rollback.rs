@@ -515,3 +515,23 @@ async fn a_relay_from_before_an_enrolment_takes_the_same_phone_again() {
     settle(&[&nurse, &gp]).await;
     assert_eq!(inbox(&gp), ["Gardée", "Après"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_put_back_to_before_it_heard_that_the_relay_was_too_makes_prekeys_that_open() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    settle(&[&nurse, &gp]).await;
+    copy_relay(&mut place).await;
+    nurse.send(&draft(&[GP], "Avant")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    put_relay_back(&mut place).await;
+    let gp = copy_phone(&place, GP, gp);
+    // It publishes another batch, whose secrets the copy lacks.
+    assert!(gp.sync().await.unwrap().relay_put_back);
+    let gp = put_phone_back(&place, GP, gp);
+    assert!(gp.sync().await.unwrap().relay_put_back);
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Avant", "Après"]);
+    assert!(gp.unopened().unwrap().is_empty());
+}

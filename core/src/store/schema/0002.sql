@@ -1,12 +1,10 @@
 -- Schema 2: identities that follow others, and the backup.
 
--- The signed word of the recovery key by which this phone took the account over; empty on a first phone.
-ALTER TABLE account ADD COLUMN succession BLOB NOT NULL DEFAULT x'';
-
 -- Fingerprints of the identities that this account had before: mail sealed to them is still its own.
 CREATE TABLE former_identity (
     place       INTEGER PRIMARY KEY NOT NULL, -- the oldest first
-    fingerprint BLOB NOT NULL
+    fingerprint BLOB NOT NULL,
+    predecessor BLOB NOT NULL DEFAULT x''     -- what leads from it to the next; empty where no word of a recovery key does
 ) STRICT;
 
 -- Signed device list of the identity in `changed`.
