@@ -198,8 +198,7 @@ pub(super) fn prepare(
         },
         &identity_key,
     );
-    tx.execute("DELETE FROM prekey", [])?;
-    tx.execute("DELETE FROM batch_upload", [])?;
+    tx.execute_batch("DELETE FROM prekey; DELETE FROM batch_upload; DELETE FROM past_list;")?;
     tx.execute(
         "INSERT OR REPLACE INTO account (id, address, identity, identity_seed, list, device, device_seed, server)
          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -161,6 +161,7 @@ impl Session {
                     account.devices().len()
                 ],
             )?;
+            list::keep(tx, &account, &present.list)?;
             former::keep_line(tx, &account, &present.predecessors)?;
             name::store(tx, &device, &called)?;
             archive::await_history(tx, clock::now())?;

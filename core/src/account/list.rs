@@ -16,6 +16,9 @@ use crate::session::Session;
 use crate::store::column::Column;
 use crate::sync::{states, unopened};
 
+/// So many device lists are kept.
+const PAST_LISTS: i64 = 32;
+
 /// A device of this account.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeviceView {
@@ -36,8 +39,8 @@ pub struct DeviceView {
 pub(crate) enum Compared {
     /// It is the same, or one that this device takes in sooner or later.
     Alike,
-    /// It is older: who was removed would be a device again.
-    RelayBehind,
+    /// It is older, of this version: who was removed would be a device again.
+    RelayBehind(u64),
     /// This device has become the main one, and has not the identity's key: its store is from before that.
     KeyLost,
 }
@@ -95,7 +98,7 @@ impl Session {
             return Ok(Compared::Alike);
         }
         if listed.list_version() < own.list_version() {
-            return Ok(Compared::RelayBehind);
+            return Ok(Compared::RelayBehind(listed.list_version()));
         }
         let is_first = listed.devices().first().is_some_and(|main| main.id == account.device);
         let is_key_lost = self.read(|connection| {
@@ -110,16 +113,18 @@ impl Session {
         })
     }
 
-    /// Gives the relay, which has an older one, this account's list again.
-    pub(crate) async fn show_list(&self, account: &Account) -> Result<(), Error> {
-        let list: Vec<u8> = self.read(|connection| {
-            Ok(connection.query_row("SELECT list FROM account WHERE id = 1", [], |row| row.get(0))?)
-        })?;
-        let upload = ListUpload {
-            list: cbor::decode(&list)?,
-            batch: None,
-        };
-        self.relay.publish_list(account, cbor::encode(&upload)).await
+    /// Gives the relay, which has the one of version `since`, the account's lists again, one after the other: what a removed device
+    /// had sent is known by the two between which it went.
+    pub(crate) async fn show_lists(&self, account: &Account, since: u64) -> Result<(), Error> {
+        for list in self.read(|connection| lists_since(connection, since))? {
+            let upload = ListUpload { list, batch: None };
+            match self.relay.publish_list(account, cbor::encode(&upload)).await {
+                // Another device has shown later ones meanwhile.
+                Ok(()) | Err(Error::Relay(Code::ListOutdated)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Publishes what is to change of the list, one version after the other.
@@ -312,6 +317,13 @@ fn settle(tx: &Transaction<'_>, change: &Change) -> Result<(), Error> {
     Ok(())
 }
 
+/// The lists that are kept and later than this version, the present one at the end.
+fn lists_since(connection: &Connection, since: u64) -> Result<Vec<Signed<DeviceList>>, Error> {
+    let mut select = connection.prepare_cached("SELECT list FROM past_list WHERE version > ?1 ORDER BY version")?;
+    let rows: Vec<Vec<u8>> = select.query_map([since], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(rows.iter().map(|row| cbor::decode(row)).collect::<Result<_, _>>()?)
+}
+
 /// Stores a list of this account's own identity.
 fn store(tx: &Transaction<'_>, list: &Signed<DeviceList>) -> Result<(), Error> {
     let identity: Vec<u8> = tx.query_row("SELECT identity FROM account", [], |row| row.get(0))?;
@@ -320,11 +332,25 @@ fn store(tx: &Transaction<'_>, list: &Signed<DeviceList>) -> Result<(), Error> {
         "UPDATE account SET list = ?1, devices = ?2 WHERE id = 1",
         params![cbor::encode(list), account.devices().len()],
     )?;
+    keep(tx, &account, list)?;
     archive::drop_histories(tx, &account)?;
     if account.devices().len() == 1 {
         states::none_are_due(tx)?;
     }
     unopened::try_again(tx, account.address())
+}
+
+/// Keeps a list for a relay that will have been put back to one before it.
+pub(super) fn keep(tx: &Transaction<'_>, account: &VerifiedAccount, list: &Signed<DeviceList>) -> Result<(), Error> {
+    tx.execute(
+        "INSERT OR REPLACE INTO past_list (version, list) VALUES (?1, ?2)",
+        params![account.list_version(), cbor::encode(list)],
+    )?;
+    tx.execute(
+        "DELETE FROM past_list WHERE version NOT IN (SELECT version FROM past_list ORDER BY version DESC LIMIT ?1)",
+        [PAST_LISTS],
+    )?;
+    Ok(())
 }
 
 /// Takes in what the relay says of this account itself: a newer list of the same identity.

@@ -64,7 +64,7 @@ pub(super) fn leave(tx: &Transaction<'_>) -> Result<(), Error> {
     }
     tx.execute_batch(
         "DELETE FROM setting WHERE name IN ('put-back', 'device-unknown', 'former-cursor');
-         DELETE FROM account; DELETE FROM former_identity;
+         DELETE FROM account; DELETE FROM former_identity; DELETE FROM past_list;
          DELETE FROM prekey; DELETE FROM batch_upload;
          DELETE FROM list_change; DELETE FROM linking; DELETE FROM history_due;
          DELETE FROM handover; DELETE FROM claiming; DELETE FROM lifting; DELETE FROM suspended;

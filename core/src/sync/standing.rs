@@ -63,7 +63,7 @@ impl Session {
             return Err(Error::DevicePutBack);
         }
         let is_behind = !standing.agreed
-            || compared == Compared::RelayBehind
+            || matches!(compared, Compared::RelayBehind(_))
             || self.is_last_deposit_lost(account, &standing).await?;
         if is_behind {
             tracing::warn!("the relay was put back to an earlier copy");
@@ -103,8 +103,8 @@ impl Session {
     /// Takes all that the relay holds, and gives it what it may have lost: the device list, who is suspended, a batch of prekeys of
     /// which none was handed out, and every envelope that nobody is known to have retrieved. Each can be given twice.
     async fn bring_relay_up(&self, account: &Account, standing: &Standing, list: Compared) -> Result<(), Error> {
-        if list == Compared::RelayBehind {
-            self.show_list(account).await?;
+        if let Compared::RelayBehind(since) = list {
+            self.show_lists(account, since).await?;
         }
         self.suspend_again(account).await?;
         // This phone may have been put back, too, to before it published a batch that the relay has.

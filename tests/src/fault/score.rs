@@ -151,9 +151,23 @@ impl Score {
     pub(crate) fn lost(&mut self, who: usize, home: &str) {
         let kept = self.people[who].kept.clone();
         let device = self.drop_device(who, home, &kept);
-        let received = device.last.received.into_keys();
-        let not_kept = received.filter(|subject| !kept.last.received.contains_key(subject));
-        self.people[who].open.extend(not_kept);
+        let received = device.last.received.keys();
+        let not_kept = received.filter(|subject| !kept.last.received.contains_key(*subject));
+        let mut open: Vec<String> = not_kept.cloned().collect();
+        // What it kept sealed nobody can name. Of a sender from whom the backup has less, it is among what came nowhere.
+        for mail in self.mails.iter().filter(|mail| mail.to.contains(&who)) {
+            let sender = &self.addresses[mail.from];
+            let sealed = |shown: &Shown| shown.unopened.iter().filter(|(of, _)| of == sender).count();
+            let devices = &self.people[who].devices;
+            if sealed(&device.last) > sealed(&kept.last)
+                && !devices
+                    .values()
+                    .any(|other| other.last.received.contains_key(&mail.subject))
+            {
+                open.push(mail.subject.clone());
+            }
+        }
+        self.people[who].open.extend(open);
     }
 
     /// The account was taken over on this device; what others showed counts no more.

@@ -62,6 +62,25 @@ async fn a_removal_is_made_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_device_had_sent_that_was_removed_since_is_read_all_the_same() {
+    let mut place = Place::open().await;
+    let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    let tablet = linked(&place, &gp, "tablet").await;
+    settle(&[&nurse, &gp, &tablet]).await;
+    copy_relay(&mut place).await;
+    tablet.send(&draft(&[NURSE], "De la tablette")).unwrap();
+    settle(&[&tablet, &gp]).await;
+    gp.remove_device(gp.devices().unwrap()[1].id).unwrap();
+    gp.sync().await.unwrap();
+    // The list is another one once more.
+    let next = linked(&place, &gp, "next").await;
+    put_relay_back(&mut place).await;
+    settle(&[&gp, &next, &nurse]).await;
+    assert_eq!(inbox(&nurse), ["De la tablette"]);
+    assert!(nurse.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_suspension_is_made_good() {
     let mut place = Place::open().await;
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);

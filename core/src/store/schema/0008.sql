@@ -7,3 +7,10 @@ CREATE TABLE correspondent_before (
     accepted_at INTEGER NOT NULL, -- when the person accepted the one after it
     PRIMARY KEY (address, fingerprint)
 ) STRICT, WITHOUT ROWID;
+
+-- The device lists that this account had, up to the present one, as they were signed: a relay that was put back is shown each, and
+-- so knows again which devices were removed, and when.
+CREATE TABLE past_list (
+    version INTEGER PRIMARY KEY NOT NULL,
+    list    BLOB NOT NULL
+) STRICT;
