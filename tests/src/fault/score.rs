@@ -327,7 +327,7 @@ impl Score {
         }
         match state {
             None if !mail.is_lost => Err(format!("{} is not among the sent ones", what())),
-            Some(DeliveryState::Withdrawn) if is_there && mail.had.contains(&to) => Ok(()),
+            Some(DeliveryState::Withdrawn) if mail.had.contains(&to) => Ok(()),
             Some(DeliveryState::Withdrawn) if is_there => Err(format!("{} came though it was taken back", what())),
             Some(state)
                 if !sender.was_lost
