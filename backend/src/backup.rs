@@ -148,6 +148,12 @@ fn look_over(backup: &Path) -> Result<(Files, Contents), RelayError> {
             _ => return Err(damaged(name)),
         }
     }
+    // A list of sums that was cut short names fewer files.
+    for needed in [admin::DATABASE.to_owned(), marker()] {
+        if !files.sums.contains_key(&needed) {
+            return Err(damaged(SUMS));
+        }
+    }
     let stored = copies::check(&admin::database(backup));
     let stored = stored.map_err(|error| RelayError::BackupDamaged(format!("{}: {error}", admin::DATABASE)))?;
     let id = fs::read_to_string(backup.join(marker())).map_err(|_| damaged(&marker()))?;

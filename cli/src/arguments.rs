@@ -156,8 +156,8 @@ pub(crate) struct Serve {
     ))]
     pub(crate) name: String,
     #[arg(long, value_name = "ADDRESS:PORT", help = say(
-        "Where Prometheus reads counts, without TLS or token; who reaches it may read them [default: nowhere]",
-        "Où Prometheus lit des comptes, sans TLS ni jeton ; qui y accède peut les lire [par défaut : nulle part]"
+        "Where Prometheus reads counts, without TLS or token; whoever reaches it may read them [default: nowhere]",
+        "Où Prometheus lit les compteurs, sans TLS ni jeton ; qui y accède peut les lire [par défaut : nulle part]"
     ))]
     pub(crate) metrics: Option<SocketAddr>,
     #[arg(long, hide = true)]
@@ -533,10 +533,10 @@ pub(crate) struct Hprim {
 /// `pli hprim …`.
 #[derive(Subcommand)]
 pub(crate) enum HprimCommand {
-    #[command(about = say("Say what files hold, and what is wrong with them by line", "Dire ce que contiennent des fichiers, et ce qui n'y va pas, ligne par ligne"),
+    #[command(about = say("Say what files hold, and what is wrong with them by line", "Dire ce que contiennent des fichiers, et ce qui ne va pas, ligne par ligne"),
         long_about = say(
             "Say what files hold, and what is wrong with them by line.\n\nEach deviation from the strict format has a code, which docs/hprim.md explains. With --json each file is one line. The status is 1 when a file is no HPRIM, or lacks what files it in a record.",
-            "Dire ce que contiennent des fichiers, et ce qui n'y va pas, ligne par ligne.\n\nChaque écart avec le format strict a un code, que docs/hprim.md explique. Avec --json, chaque fichier est une ligne. Le statut est 1 quand un fichier n'est pas de l'HPRIM, ou qu'il lui manque de quoi être classé dans un dossier."
+            "Dire ce que contiennent des fichiers, et ce qui ne va pas, ligne par ligne.\n\nChaque écart avec le format strict a un code, que docs/hprim.md explique. Avec --json, chaque fichier est une ligne. Le statut est 1 quand un fichier n'est pas de l'HPRIM, ou qu'il lui manque de quoi être classé dans un dossier."
         ),
         after_help = examples(&[
             "pli hprim check result.hpr",

@@ -55,6 +55,10 @@ pub(super) async fn enrol(
     let end = app
         .storage()
         .write(move |connection, effects| {
+            if let Some(removed) = accounts::show_newer(connection, effects, &verified, now)? {
+                doors.tokens().end(&removed);
+                return Ok(EnrolmentEnd::Enrolled { removed });
+            }
             if !verified.enrolment.predecessors.is_empty() {
                 let removed = accounts::succeed(connection, effects, &verified, now)?;
                 doors.tokens().end(&removed);
@@ -214,7 +218,9 @@ fn verify(value: Enrolment, digest: Digest) -> Result<VerifiedEnrolment, Refusal
         .ok_or_else(|| Refusal::new(Code::SignatureRefused, "the prekeys are of no device on the list"))?
         .clone();
     let root = value.batch.verify(&account, &device.id).map_err(refused)?;
+    let line = account.line(&value.predecessors);
     Ok(VerifiedEnrolment {
+        line,
         enrolment: value,
         digest,
         account,

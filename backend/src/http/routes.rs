@@ -69,7 +69,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         post(
             path::ENROLMENTS,
             accounts::enrol,
-            "Enrol the first device of an address, or of the identity that follows",
+            "Enrol a device of an address, or of the identity that follows",
         )
         .refuses(&[
             ActivationRefused,

@@ -25,6 +25,8 @@ pub(crate) struct VerifiedEnrolment {
     pub(crate) device: VerifiedDevice,
     /// The root of its batch.
     pub(crate) root: BatchRoot,
+    /// The identities that lead to it, newest first.
+    pub(crate) line: Vec<VerifiedAccount>,
 }
 
 /// How an enrolment ended that was not refused otherwise.
@@ -99,6 +101,34 @@ pub(crate) fn enrol(
     Ok(EnrolmentEnd::Enrolled { removed: Vec::new() })
 }
 
+/// Takes a newer list of the present identity, which a device that the relay does not know shows: the relay was put back to before
+/// that was added. It is as good as one that a known device shows. Gives back the devices that are no more, or none where it is
+/// something else that is asked for.
+pub(crate) fn show_newer(
+    connection: &Connection,
+    effects: &mut Effects,
+    verified: &VerifiedEnrolment,
+    now: Timestamp,
+) -> Result<Option<Vec<DeviceId>>, StorageError> {
+    let (enrolment, address) = (&verified.enrolment, verified.account.address());
+    let Some(present) = find(connection, address)?.filter(|present| present.identity == enrolment.identity) else {
+        return Ok(None);
+    };
+    let known = VerifiedAccount::verify(&present.identity, &present.list)?;
+    if verified.account.list_version() <= known.list_version() || known.device(&verified.device.id).is_some() {
+        return Ok(None);
+    }
+    let upload = ListUpload {
+        list: enrolment.list.clone(),
+        batch: None,
+    };
+    let removed = publish_list(connection, effects, address, &upload, now)?;
+    if let Some(asks) = find_device(connection, &verified.device.id)? {
+        prekeys::replace(connection, asks.id, &enrolment.batch, &verified.root)?;
+    }
+    Ok(Some(removed))
+}
+
 /// Lets an identity follow the present one, whose recovery key says so, or that of one which follows it: its devices take the place
 /// of all the others.
 ///
@@ -114,11 +144,10 @@ pub(crate) fn succeed(
     let Some(present) = find(connection, verified.account.address())? else {
         return refuse(Code::NotFound, "nobody is enrolled under this address");
     };
-    // A device of it that has a newer list shows that under a token.
     if present.identity == enrolment.identity {
         return Ok(Vec::new());
     }
-    let line = verified.account.line(&enrolment.predecessors);
+    let line = &verified.line;
     let since = line
         .iter()
         .position(|before| before.fingerprint() == present.identity.digest());
@@ -182,7 +211,7 @@ fn replace(
     Ok(removed)
 }
 
-/// Takes the next device list of an account: adds the device that is new on it, and removes those that are not on it.
+/// Takes the next device list of an account: adds the devices that are new on it, and removes those that are not on it.
 ///
 /// The same list again changes nothing. Gives back the devices that are no more: their tokens are to end.
 pub(crate) fn publish_list(

@@ -11,7 +11,8 @@ use super::accounts::StoredAccount;
 
 /// Keeps that `device` was on the present list of the account and is not on `after`, which takes its place.
 ///
-/// Lists that do not follow each other show nothing.
+/// Lists that do not follow each other show nothing. Another account that names the key of a device which was removed takes nothing
+/// from the one that it was removed from.
 pub(crate) fn keep(
     connection: &Connection,
     present: &StoredAccount,
@@ -29,7 +30,7 @@ pub(crate) fn keep(
     connection
         .prepare_cached(
             "INSERT INTO removal (device, account, removal) VALUES (?1, ?2, ?3)
-             ON CONFLICT (device) DO UPDATE SET account = excluded.account, removal = excluded.removal",
+             ON CONFLICT (device) DO UPDATE SET removal = excluded.removal WHERE account = excluded.account",
         )?
         .execute(params![device.as_bytes(), present.id, cbor::encode(&removal)])?;
     Ok(())

@@ -136,11 +136,12 @@ async fn a_list_that_is_shown_again_brings_back_its_devices_which_bring_their_pr
 #[tokio::test]
 async fn of_a_removed_device_the_last_list_with_it_and_the_next_one_are_shown_for_good() {
     let relay = TestRelay::start().await;
-    let (mut lea, paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let (mut lea, mut paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
     let (first, second) = (tablet(&lea, 1), tablet(&lea, 2));
+    let paul_token = paul.token.clone();
     let ask = async |device: DeviceId| {
         let request = relay.request(Method::GET, &format!("{}/{device}", path::REMOVALS));
-        request.bearer_auth(&paul.token).send().await.unwrap()
+        request.bearer_auth(&paul_token).send().await.unwrap()
     };
     // Added, and taken off after another one was added.
     for devices in [vec![&first], vec![&first, &second], vec![&second], vec![]] {
@@ -154,6 +155,18 @@ async fn of_a_removed_device_the_last_list_with_it_and_the_next_one_are_shown_fo
         };
         assert_eq!(publish(&relay, &lea, &upload).await.status(), StatusCode::NO_CONTENT);
         lea.list = upload.list;
+    }
+    // Another account names its key, and takes it off again.
+    let others: [&[&Phone]; 2] = [&[&first], &[]];
+    for devices in others {
+        let all: Vec<&Phone> = std::iter::once(&paul).chain(devices.iter().copied()).collect();
+        let list = paul.next_list(&all);
+        let upload = ListUpload {
+            list: list.clone(),
+            batch: None,
+        };
+        assert_eq!(publish(&relay, &paul, &upload).await.status(), StatusCode::NO_CONTENT);
+        paul.list = list;
     }
     for (device, version) in [(first.device, 3), (second.device, 4)] {
         let answer = ask(device).await;

@@ -77,7 +77,7 @@ pub(crate) enum AdminCommand {
     #[command(about = say("Copy a relay's folder, also while the relay runs", "Copier le dossier d'un relais, même pendant qu'il tourne"),
         long_about = say(
             "Copy a relay's folder, also while the relay runs. The copy is as of one moment; it holds ciphertext, the directory and, with --dev-tls, the authority's key: keep it as you keep the relay.",
-            "Copier le dossier d'un relais, même pendant qu'il tourne. La copie est celle d'un seul instant ; elle contient du chiffré, l'annuaire et, avec --dev-tls, la clé de l'autorité : gardez-la comme le relais."
+            "Copier le dossier d'un relais, même pendant qu'il tourne. La copie est celle d'un seul instant ; elle contient des données chiffrées, l'annuaire et, avec --dev-tls, la clé de l'autorité : protégez-la comme le relais."
         ), after_help = examples(&["pli admin backup /srv/backups/monday --data relay", "pli admin backup /srv/backups/monday --data relay --json"]))]
     Backup {
         #[arg(value_name = "BACKUP", help = say("Folder to make; there must be none", "Dossier à créer ; il ne doit pas exister"))]

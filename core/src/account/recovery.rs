@@ -79,18 +79,30 @@ impl Session {
         self.phrase_shown()
     }
 
-    /// Brings a relay that was put back to an identity before this account's to the present one; whether there was that to do.
+    /// Brings a relay that was put back to an identity before this account's, or to a list from before this device was added, to the
+    /// present one; whether there was that to do.
     pub(crate) async fn lead_relay_on(&self, account: &Account) -> Result<bool, Error> {
         let Ok(Some(Listed { account: present, .. })) = self.listed(&account.address).await else {
             return Ok(false);
         };
-        let (own, present) = (&account.verified, present.fingerprint());
-        let steps = self.read(|connection| former::steps_from(connection, own, &present))?;
-        if own.fingerprint() == present || steps.is_empty() {
-            return Ok(false);
+        let own = &account.verified;
+        let steps = if own.fingerprint() == present.fingerprint() {
+            let is_older = present.list_version() < own.list_version() && present.device(&account.device).is_none();
+            is_older.then(Vec::new)
+        } else {
+            let steps = self.read(|connection| former::steps_from(connection, own, &present.fingerprint()))?;
+            Some(steps).filter(|steps| !steps.is_empty())
+        };
+        let Some(steps) = steps else { return Ok(false) };
+        match self.show_account(account, "", steps).await {
+            Ok(()) => Ok(true),
+            // The device stays unknown, and the person is told so.
+            Err(error @ Error::Relay(_)) if !error.is_retryable() => {
+                tracing::warn!(code = error.code(), "the relay was not led on to this account");
+                Ok(false)
+            }
+            Err(error) => Err(error),
         }
-        self.show_account(account, "", steps).await?;
-        Ok(true)
     }
 }
 

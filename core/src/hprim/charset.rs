@@ -14,9 +14,9 @@ pub enum Charset {
     Iso8859_1,
     /// That of the Macintosh before Mac OS X.
     MacRoman,
-    /// UTF-16, the high byte first, with byte order mark.
+    /// UTF-16, the high byte first.
     Utf16Be,
-    /// UTF-16, the low byte first, with byte order mark.
+    /// UTF-16, the low byte first.
     Utf16Le,
     /// UTF-8 without byte order mark.
     Utf8,

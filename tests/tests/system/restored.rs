@@ -157,6 +157,31 @@ async fn who_was_recovered_and_linked_since_goes_on_as_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_moved_to_another_phone_since_goes_on_there() {
+    let mut place = Place::open().await;
+    let (nurse, before) = (place.enrol(NURSE).await, place.enrol(GP).await);
+    nurse.send(&draft(&[GP], "Avant")).unwrap();
+    settle(&[&nurse, &before]).await;
+    copy_relay(&mut place).await;
+    let gp = linked(&place, &before, "next").await;
+    settle(&[&before, &gp]).await;
+    before.hand_over(&gp.show_main_code().await.unwrap()).await.unwrap();
+    before.sync().await.unwrap();
+    assert!(gp.finish_handover().await.unwrap());
+    settle(&[&before, &gp]).await;
+    let removed = gp.devices().unwrap()[1].id;
+    gp.remove_device(removed).unwrap();
+    gp.sync().await.unwrap();
+    assert!(matches!(before.sync().await, Err(Error::DeviceRemoved)));
+    put_relay_back(&mut place).await;
+    settle(&[&gp, &nurse]).await;
+    nurse.send(&draft(&[GP], "Après")).unwrap();
+    settle(&[&nurse, &gp]).await;
+    assert_eq!(inbox(&gp), ["Avant", "Après"]);
+    assert_eq!(nurse.identity(&address(GP)).await.unwrap().changed, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_device_of_an_account_that_was_recovered_twice_since_brings_it_back() {
     let mut place = Place::open().await;
     let (nurse, lost) = (place.enrol(NURSE).await, place.phone(GP));
