@@ -71,7 +71,7 @@ const STAGES: &[Stage] = &[
             "--workspace",
             "--all-targets",
             "--features",
-            "pli-tests/crash-stage,pli-tests/sqlcipher-stage,pli-tests/strace-stage",
+            "pli-tests/crash-stage,pli-tests/sqlcipher-stage,pli-tests/strace-stage,pli-backend/schemathesis-stage",
             "--",
             "-D",
             "warnings",

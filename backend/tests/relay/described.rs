@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backend::Tuning;
 use protocol::Code;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::support::{LEA, PAUL, TestRelay, problem_of};
+use super::support::{TestRelay, problem_of};
 
 /// What any path may refuse with: the page says so once.
 const GENERAL: [Code; 8] = [
@@ -187,63 +186,4 @@ async fn a_refusal_that_it_does_not_tell_of_is_noticed() {
     assert_eq!(problem_of(answer).await, Code::TokenRefused);
     let noticed = std::panic::catch_unwind(|| check_told("/v1/prekeys", Code::CursorMismatch));
     assert!(noticed.is_err());
-}
-
-/// `PLI_SCHEMATHESIS_SECONDS=600 cargo test --release -p pli-backend --test relay -- --ignored schemathesis`
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs `schemathesis` from PyPI on the PATH, and as long as PLI_SCHEMATHESIS_SECONDS says"]
-async fn schemathesis_finds_nothing() {
-    let seconds = std::env::var("PLI_SCHEMATHESIS_SECONDS").unwrap_or_else(|_| "60".to_owned());
-    let mut tuning = Tuning {
-        token_seconds: 24 * 60 * 60,
-        ..Tuning::default()
-    };
-    let limits = &mut tuning.limits;
-    for limit in [
-        &mut limits.enrolments,
-        &mut limits.identities,
-        &mut limits.archives,
-        &mut limits.knocks,
-        &mut limits.challenges,
-        &mut limits.tokens,
-        &mut limits.keys,
-        &mut limits.deposits,
-        &mut limits.rewraps,
-        &mut limits.uploads,
-        &mut limits.directory,
-    ] {
-        limit.bucket = u32::MAX;
-    }
-    let relay = TestRelay::start_tuned(tuning).await;
-    let (lea, _paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
-    relay.send(&lea, &[PAUL], b"un").await;
-    let run = tokio::process::Command::new("schemathesis")
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis"))
-        .args([
-            "run",
-            &format!("{}/openapi.json", relay.base),
-            "--checks",
-            "all",
-            "--workers",
-            "2",
-        ])
-        .args([
-            "--max-time",
-            &seconds,
-            "--request-timeout",
-            "40",
-            "--max-response-time",
-            "40",
-            "--no-color",
-        ])
-        .args(["--header", &format!("Authorization: Bearer {}", lea.token)])
-        .output();
-    let output = run.await.unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
-    println!("{said}");
-    assert_eq!(
-        relay.request(Method::GET, "/readyz").send().await.unwrap().status(),
-        StatusCode::OK
-    );
 }

@@ -28,6 +28,8 @@ mod page;
 mod prekeys;
 mod recovery;
 mod rewraps;
+#[cfg(feature = "schemathesis-stage")]
+mod schemathesis;
 mod sequence;
 mod stream;
 mod support;
