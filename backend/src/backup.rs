@@ -20,7 +20,7 @@ const PART: &str = "part";
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// What is in a backup.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Serialize)]
 pub struct Contents {
     /// Accounts that are enrolled.
     pub accounts: u64,

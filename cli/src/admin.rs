@@ -91,10 +91,8 @@ pub(crate) fn admin(command: AdminCommand, screen: Screen) -> Result<(), Failure
 #[derive(Serialize)]
 struct Backup {
     folder: PathBuf,
-    accounts: u64,
-    blobs: u64,
-    bytes: u64,
-    lost: u64,
+    #[serde(flatten)]
+    contents: Contents,
 }
 
 fn answer_backup(screen: Screen, folder: &Path, contents: Contents) -> Result<(), Failure> {
@@ -106,10 +104,7 @@ fn answer_backup(screen: Screen, folder: &Path, contents: Contents) -> Result<()
     } = contents;
     let backup = Backup {
         folder: folder.to_owned(),
-        accounts,
-        blobs,
-        bytes,
-        lost,
+        contents,
     };
     screen.answer(&backup, |backup| {
         let folder = backup.folder.display();

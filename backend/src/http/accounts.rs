@@ -55,12 +55,13 @@ pub(super) async fn enrol(
     let end = app
         .storage()
         .write(move |connection, effects| {
-            if let Some(removed) = accounts::show_newer(connection, effects, &verified, now)? {
-                doors.tokens().end(&removed);
-                return Ok(EnrolmentEnd::Enrolled { removed });
-            }
-            if !verified.enrolment.predecessors.is_empty() {
-                let removed = accounts::succeed(connection, effects, &verified, now)?;
+            let shown = match accounts::show_newer(connection, effects, &verified, now)? {
+                None if !verified.enrolment.predecessors.is_empty() => {
+                    Some(accounts::succeed(connection, effects, &verified, now)?)
+                }
+                shown => shown,
+            };
+            if let Some(removed) = shown {
                 doors.tokens().end(&removed);
                 return Ok(EnrolmentEnd::Enrolled { removed });
             }

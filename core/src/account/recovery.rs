@@ -64,13 +64,13 @@ impl Session {
                 }
             }
             enrol::prepare(tx, address, &server, now, phrase, Some(present))?;
-            let steps = succeed(tx, &listed, &recovery_key, now)?;
+            let step = succeed(tx, &listed, &recovery_key, now)?;
             // The key with which the backup of the phone before opens.
             tx.execute(
                 "INSERT OR REPLACE INTO restoration (id, key) VALUES (1, ?1)",
                 [Column(&phrase.backup_key()?)],
             )?;
-            enrol::request(tx, "", steps)
+            enrol::request(tx, "", vec![step])
         })?;
         crash_point!("recovery-stored");
         self.relay.enrol(&request).await?;
@@ -112,7 +112,7 @@ fn succeed(
     listed: &Listed,
     recovery_key: &SigningKey,
     now: Timestamp,
-) -> Result<Vec<Predecessor>, Error> {
+) -> Result<Predecessor, Error> {
     let Listed { account, keys } = listed;
     let made = Row::load(tx)?.ok_or(StoreError::Corrupt)?.account()?.verified;
     let succession = Succession {
@@ -128,5 +128,5 @@ fn succeed(
     };
     let before = keys.predecessors.iter().cloned();
     former::keep_line(tx, &made, &before.chain([step.clone()]).collect::<Vec<_>>())?;
-    Ok(vec![step])
+    Ok(step)
 }
