@@ -100,7 +100,7 @@ fn fill(data: &Path, database: &Path, part: &Path) -> Result<Contents, RelayErro
 ///
 /// # Errors
 ///
-/// [`RelayError::BackupDamaged`] says what is not as it was copied.
+/// [`RelayError::NoBackup`]; [`RelayError::BackupDamaged`] says what is not as it was copied.
 pub fn check(backup: &Path) -> Result<Contents, RelayError> {
     Ok(look_over(backup)?.1)
 }
@@ -136,6 +136,9 @@ pub fn restore(backup: &Path, data: &Path) -> Result<Contents, RelayError> {
 }
 
 fn look_over(backup: &Path) -> Result<(Files, Contents), RelayError> {
+    if !backup.is_dir() {
+        return Err(RelayError::NoBackup(backup.to_owned()));
+    }
     let text = fs::read_to_string(backup.join(SUMS)).map_err(|_| damaged(SUMS))?;
     let mut files = Files::default();
     for line in text.lines() {
@@ -155,7 +158,10 @@ fn look_over(backup: &Path) -> Result<(Files, Contents), RelayError> {
         }
     }
     let stored = copies::check(&admin::database(backup));
-    let stored = stored.map_err(|error| RelayError::BackupDamaged(format!("{}: {error}", admin::DATABASE)))?;
+    let stored = stored.map_err(|error| {
+        tracing::warn!(%error, "the database of a backup is damaged");
+        damaged(admin::DATABASE)
+    })?;
     let id = fs::read_to_string(backup.join(marker())).map_err(|_| damaged(&marker()))?;
     if stored.folder.as_deref() != Some(id.trim()) {
         return Err(damaged(&marker()));
@@ -245,5 +251,5 @@ fn file_of(blob: &str) -> String {
 }
 
 fn damaged(name: &str) -> RelayError {
-    RelayError::BackupDamaged(format!("{name} is missing, or not as it was copied"))
+    RelayError::BackupDamaged(name.to_owned())
 }

@@ -246,8 +246,8 @@ pub enum RelayError {
     /// Another relay runs on this folder.
     #[error("another relay is running on this data folder")]
     AlreadyRunning,
-    /// A backup is not as it was made.
-    #[error("the backup cannot be used: {0}")]
+    /// This file of a backup is missing, or not as it was copied.
+    #[error("the backup cannot be used: {0} is missing, or not as it was copied")]
     BackupDamaged(String),
     /// The blob folder is not the one that this relay began with; its id, if the database knows one.
     #[error("{}", strange_folder(.0))]
@@ -264,6 +264,9 @@ pub enum RelayError {
     /// The address cannot be listened on.
     #[error("cannot listen there: {0}")]
     Listen(std::io::Error),
+    /// There is no backup at that place.
+    #[error("there is no backup in {}", .0.display())]
+    NoBackup(PathBuf),
     /// There is no such entry in the directory.
     #[error("no such address in the directory: import it first")]
     NoEntry,
@@ -293,6 +296,7 @@ impl RelayError {
             Self::InTheWay(_) => "relay-in-the-way",
             Self::Io(_) => "relay-io",
             Self::Listen(_) => "relay-listen",
+            Self::NoBackup(_) => "relay-no-backup",
             Self::NoEntry => "relay-no-entry",
             Self::NoRelay => "relay-missing",
             Self::NotEnrolled => "relay-not-enrolled",

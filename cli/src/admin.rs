@@ -76,15 +76,22 @@ pub(crate) fn admin(command: AdminCommand, screen: Screen) -> Result<(), Failure
         }
         AdminCommand::Backup { backup, data } => {
             let contents = backup::make(&data, &backup)?;
-            answer_backup(screen, &backup, contents)
+            answer_backup(screen, &backup, contents, "")
         }
-        AdminCommand::Check { backup } => answer_backup(screen, &backup, backup::check(&backup)?),
+        AdminCommand::Check { backup } => answer_backup(screen, &backup, backup::check(&backup)?, ""),
         AdminCommand::Figures { data, days } => screen.answer(&admin::figures(&data, days)?, counted),
         AdminCommand::Find { words, town, data } => {
             let accounts = admin::find(&data, &words.join(" "), &town)?;
             screen.answer(&serde_json::json!({ "entries": accounts }), |_| listed(&accounts))
         }
-        AdminCommand::Restore { backup, data } => answer_backup(screen, &data, backup::restore(&backup, &data)?),
+        AdminCommand::Restore { backup, data } => {
+            let contents = backup::restore(&backup, &data)?;
+            let next = say(
+                "It was restored. Start the relay on it, at the same address and under the same name: phones give it again what came after the backup.",
+                "La restauration est faite. Lancez-y le relais, à la même adresse et sous le même nom : les téléphones lui redonnent ce qui est venu après la sauvegarde.",
+            );
+            answer_backup(screen, &data, contents, next)
+        }
     }
 }
 
@@ -95,7 +102,7 @@ struct Backup {
     contents: Contents,
 }
 
-fn answer_backup(screen: Screen, folder: &Path, contents: Contents) -> Result<(), Failure> {
+fn answer_backup(screen: Screen, folder: &Path, contents: Contents, next: &str) -> Result<(), Failure> {
     let Contents {
         accounts,
         blobs,
@@ -108,9 +115,11 @@ fn answer_backup(screen: Screen, folder: &Path, contents: Contents) -> Result<()
     };
     screen.answer(&backup, |backup| {
         let folder = backup.folder.display();
+        let (accounts_en, accounts_fr) = (counted_of(accounts, "account"), counted_of(accounts, "compte"));
+        let blobs_text = counted_of(blobs, "blob");
         let mut text = tell!(
-            "{folder} is whole: {accounts} accounts, {blobs} blobs, {bytes} bytes.",
-            "{folder} est entier : {accounts} comptes, {blobs} blobs, {bytes} octets."
+            "{folder} is whole: {accounts_en}, {blobs_text}, {bytes} bytes.",
+            "{folder} est entier : {accounts_fr}, {blobs_text}, {bytes} octets."
         );
         if lost > 0 {
             text.push('\n');
@@ -119,8 +128,18 @@ fn answer_backup(screen: Screen, folder: &Path, contents: Contents) -> Result<()
                 "{lost} blobs avaient déjà été perdus par le relais ; leurs expéditeurs en sont avertis quand on les demande."
             ));
         }
+        if !next.is_empty() {
+            text.push('\n');
+            text.push_str(next);
+        }
         text
     })
+}
+
+/// A count with its noun, which both languages end alike.
+fn counted_of(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 fn answer_code(screen: Screen, address: &Address, code: String) -> Result<(), Failure> {

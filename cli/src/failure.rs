@@ -277,9 +277,9 @@ fn relay_message(error: &backend::RelayError) -> String {
             "Un autre relais tourne sur ce dossier. Arrêtez-le, ou nommez un autre dossier par --data.",
         )
         .to_owned(),
-        RelayError::BackupDamaged(what) => tell!(
-            "This backup cannot be used: {what}. Take another one.",
-            "Cette sauvegarde est inutilisable : {what}. Prenez-en une autre."
+        RelayError::BackupDamaged(file) => tell!(
+            "This backup cannot be used: its {file} is missing, or not as it was copied. Take another one.",
+            "Cette sauvegarde est inutilisable : son {file} manque, ou n'est pas tel qu'il a été copié. Prenez-en une autre."
         ),
         RelayError::BlobFolder(id) if id.is_empty() => say(
             "The relay's blobs folder belongs to another database. Bring back the relay.db that it belongs to.",
@@ -309,6 +309,13 @@ fn relay_message(error: &backend::RelayError) -> String {
             "The relay cannot listen there ({error}). Choose another address by --listen; port 0 takes a free one.",
             "Le relais ne peut écouter là ({error}). Choisissez une autre adresse par --listen ; le port 0 en prend un libre."
         ),
+        RelayError::NoBackup(path) => {
+            let path = path.display();
+            tell!(
+                "There is no backup at {path}. Name the folder that `pli admin backup` made.",
+                "Il n'y a pas de sauvegarde dans {path}. Nommez le dossier créé par `pli admin backup`."
+            )
+        }
         RelayError::NoEntry => say(
             "The directory has no such address. Import it first: `pli admin import`.",
             "L'annuaire ne contient pas cette adresse. Importez-la d'abord : `pli admin import`.",

@@ -85,6 +85,9 @@ pub const MAIL_DAYS: i64 = 90;
 /// at the end of all would leave its device no next one.
 pub const BATCH_JUMP: u64 = 1_000;
 
+/// Highest number of the first batch that a relay sees of a device: it may have been put back to a copy from before the device.
+pub const FIRST_BATCH: u64 = NUMBER / 2;
+
 /// After how long the sender is told that nobody has retrieved a mail, in days.
 pub const WAITING_DAYS: i64 = 3;
 

@@ -81,6 +81,9 @@ pub enum Change {
     /// The device has no history, and asks the main one for it.
     #[n(6)]
     HistoryWanted,
+    /// It came here, or was sent from here: whoever lacks it had it kept from them.
+    #[n(7)]
+    Here,
 }
 
 /// The content of an envelope that tells a new device where the account's history is.

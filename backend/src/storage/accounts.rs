@@ -96,7 +96,7 @@ pub(crate) fn enrol(
             verified.digest.as_bytes(),
             now.as_millis(),
         ])?;
-    add_devices(connection, account, verified, now)?;
+    add_devices(connection, effects, account, verified, now)?;
     activation::mark_used(connection, address)?;
     Ok(EnrolmentEnd::Enrolled { removed: Vec::new() })
 }
@@ -198,7 +198,7 @@ fn replace(
             now.as_millis()
         ])?;
     let before = all_devices(connection, account)?;
-    let device = add_devices(connection, account, verified, now)?;
+    let device = add_devices(connection, effects, account, verified, now)?;
     let rows: Vec<i64> = before.iter().map(|(row, _)| *row).collect();
     sequence::move_all(connection, effects, &rows, (device, verified.device.id))?;
     let mut removed = Vec::with_capacity(before.len());
@@ -249,6 +249,7 @@ pub(crate) fn publish_list(
                 return refuse(Code::SignatureRefused, "prekeys that are not the new device's");
             };
             prekeys::check(batch, &root, now)?;
+            take_from_others(connection, effects, &new.id)?;
             let device = add_device(connection, present.id, new, now)?;
             prekeys::replace(connection, device, batch, &root)?;
         }
@@ -307,10 +308,12 @@ pub(crate) fn predecessors(connection: &Connection, account: i64) -> Result<Vec<
 /// Adds the devices of an enrolment, and the prekeys of the one that asks; the others bring theirs. Gives back that one's row.
 fn add_devices(
     connection: &Connection,
+    effects: &mut Effects,
     account: i64,
     verified: &VerifiedEnrolment,
     now: Timestamp,
 ) -> Result<i64, StorageError> {
+    take_from_others(connection, effects, &verified.device.id)?;
     let asks = add_device(connection, account, &verified.device, now)?;
     prekeys::replace(connection, asks, &verified.enrolment.batch, &verified.root)?;
     let devices = verified.account.devices().iter();
@@ -342,6 +345,22 @@ fn add_device(
             now.as_millis()
         ])?;
     Ok(device)
+}
+
+/// A device that signed prekeys is the account's which shows them. Another account may have named its key on a list: whoever made
+/// that list need not have the key.
+fn take_from_others(connection: &Connection, effects: &mut Effects, id: &DeviceId) -> Result<(), StorageError> {
+    let named: Option<i64> = connection
+        .prepare_cached(
+            "SELECT id FROM device WHERE device = ?1 AND NOT EXISTS (SELECT 1 FROM prekey_batch WHERE device = device.id)",
+        )?
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()?;
+    if let Some(row) = named {
+        sequence::drop_all(connection, effects, row)?;
+        remove_device(connection, row)?;
+    }
+    Ok(())
 }
 
 /// Forgets a device whose sequence is empty.

@@ -24,8 +24,11 @@ pub(crate) fn replace(
     if newest.is_some_and(|newest| newest >= new) {
         return repeated(connection, device, upload);
     }
-    // The relay may have been put back to an earlier day.
-    if root.number.saturating_sub(number(newest.unwrap_or(0))) > limits::BATCH_JUMP {
+    // The relay may have been put back to an earlier day, or to one before it knew the device.
+    let furthest = newest.map_or(limits::FIRST_BATCH, |newest| {
+        number(newest).saturating_add(limits::BATCH_JUMP)
+    });
+    if root.number > furthest {
         return refuse(Code::Malformed, "the number is too far beyond the last batch's");
     }
     let hashes: Vec<u8> = upload

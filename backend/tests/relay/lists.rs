@@ -134,6 +134,25 @@ async fn a_list_that_is_shown_again_brings_back_its_devices_which_bring_their_pr
 }
 
 #[tokio::test]
+async fn a_device_that_another_account_named_without_its_word_is_whose_prekeys_it_signs() {
+    let relay = TestRelay::start().await;
+    let (lea, paul, zoe) = (relay.enrol(LEA).await, relay.enrol(PAUL).await, Phone::make(ZOE, 4));
+    let mut tablet = tablet(&lea, 1);
+    let named = ListUpload {
+        list: paul.next_list(&[&paul, &tablet, &zoe]),
+        batch: None,
+    };
+    assert_eq!(publish(&relay, &paul, &named).await.status(), StatusCode::NO_CONTENT);
+    let answer = publish(&relay, &lea, &adding(&lea, &tablet)).await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let answer = relay.send_enrolment(&zoe, &relay.code(ZOE)).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    tablet.token = relay.token(&tablet).await;
+    relay.send(&paul, &[LEA], b"aux deux").await;
+    assert_eq!(relay.page(&tablet, Cursor::START).await.len(), 1);
+}
+
+#[tokio::test]
 async fn of_a_removed_device_the_last_list_with_it_and_the_next_one_are_shown_for_good() {
     let relay = TestRelay::start().await;
     let (mut lea, mut paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);

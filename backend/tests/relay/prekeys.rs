@@ -260,6 +260,10 @@ async fn no_number_of_a_batch_leaves_its_device_without_a_next_one() {
     zoe.batch = zoe.next_batch(last, 1);
     let answer = relay.send_enrolment(&zoe, &relay.code(ZOE)).await;
     assert_eq!(problem_of(answer).await, Code::Malformed);
+    // A relay from before the device sees its seventy-thousandth mail's batch first.
+    zoe.batch = zoe.next_batch(70_000, 1);
+    let answer = relay.send_enrolment(&zoe, &relay.code(ZOE)).await;
+    assert_eq!(answer.status(), StatusCode::OK);
     for next in [1_001, 1_002] {
         let answer = upload(&relay, &paul, &paul.next_batch(next, 1).upload).await;
         assert_eq!(answer.status(), StatusCode::OK, "{next}");

@@ -54,7 +54,7 @@ pub(crate) enum AdminCommand {
             "pli admin find jean.martin@medical28.apicrypt.org --data relay",
         ]))]
     Find {
-        #[arg(value_name = "WORDS", help = say("Beginnings of names, or an address", "Débuts de noms, ou une adresse"))]
+        #[arg(value_name = "WORDS", required_unless_present = "town", help = say("Beginnings of names, or an address", "Débuts de noms, ou une adresse"))]
         words: Vec<String>,
         #[arg(long, value_name = "TOWN", default_value = "", hide_default_value = true, help = say("Beginning of the town", "Début de la ville"))]
         town: String,
@@ -68,7 +68,7 @@ pub(crate) enum AdminCommand {
     Figures {
         #[arg(long, value_name = "DIR", help = say("Folder of the relay", "Dossier du relais"))]
         data: PathBuf,
-        #[arg(long, value_name = "N", default_value_t = 30, hide_default_value = true, help = say(
+        #[arg(long, value_name = "N", default_value_t = 30, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=90), help = say(
             "Days of mails, 90 at most [default: 30]",
             "Jours de courriers, 90 au plus [par défaut : 30]"
         ))]

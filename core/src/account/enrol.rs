@@ -5,7 +5,7 @@ use protocol::api::Enrolment;
 use protocol::cbor;
 use protocol::identity::{DeviceCertificate, DeviceList, Identity, Predecessor, Signed};
 use protocol::sign::SigningKey;
-use protocol::{Address, Digest, Timestamp, limits};
+use protocol::{Address, Digest, Timestamp};
 use rusqlite::{Transaction, params};
 
 use super::phrase::{self, RecoveryPhrase};
@@ -107,8 +107,8 @@ impl Session {
         self.relay.server().await?;
         let now = self.relay.clock.now();
         let request = self.write(|tx| {
-            // Of the prekeys that it published before, it is not known which were handed out.
-            prekeys::make_batch(tx, account, 0, now)?;
+            // Of the prekeys that it published before, it is not known which were handed out: others are shown.
+            prekeys::make_batch_to_show(tx, account, now)?;
             // What the phone before had sent, as the backup has it, may be lost there, too.
             standing::offer_again(tx, now.min(clock::now()))?;
             request(tx, code, steps)
@@ -146,17 +146,7 @@ pub(super) fn confirm(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Error>
 /// followed by another; its secrets stay for the case that one did.
 pub(super) fn resume(tx: &Transaction<'_>, account: &Account, server: &str, now: Timestamp) -> Result<(), Error> {
     tx.execute("UPDATE account SET server = ?1 WHERE id = 1", [server])?;
-    let Column(not_after) = tx.query_row(
-        "SELECT not_after FROM prekey WHERE batch = (SELECT max(number) FROM batch_upload) LIMIT 1",
-        [],
-        |row| row.get(0),
-    )?;
-    let days = limits::BATCH_DAYS;
-    let is_fresh = (now.plus_days(1)..=now.plus_days(days)).contains(&not_after);
-    if !is_fresh {
-        prekeys::make_batch(tx, account, 0, now)?;
-    }
-    Ok(())
+    prekeys::make_batch_to_show(tx, account, now)
 }
 
 /// Makes every key of a new identity and stores them, replacing an attempt for another address.

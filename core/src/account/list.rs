@@ -121,6 +121,8 @@ impl Session {
             match self.relay.publish_list(account, cbor::encode(&upload)).await {
                 // Another device has shown later ones meanwhile.
                 Ok(()) | Err(Error::Relay(Code::ListOutdated)) => {}
+                // Another account may have taken one of its devices for its own meanwhile: the lists after it may do.
+                Err(Error::Relay(Code::SignatureRefused)) => tracing::warn!("the relay refuses a list of before"),
                 Err(error) => return Err(error),
             }
         }

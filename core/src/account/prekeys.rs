@@ -48,13 +48,33 @@ pub(crate) fn make_batch(tx: &Transaction<'_>, account: &Account, after: u64, no
     Ok(())
 }
 
-/// Makes the batch that follows the newest one that the relay names, no further than it would follow this phone.
+/// Makes a batch unless one waits to be published that a relay would take now: one that refuses it each time does not fill the phone.
+pub(super) fn make_batch_to_show(tx: &Transaction<'_>, account: &Account, now: Timestamp) -> Result<(), Error> {
+    let Column(not_after): Column<Option<Timestamp>> = tx.query_row(
+        "SELECT coalesce((SELECT not_after FROM prekey WHERE batch = (SELECT max(number) FROM batch_upload) LIMIT 1), 0)",
+        [],
+        |row| row.get(0),
+    )?;
+    let days = limits::BATCH_DAYS;
+    let is_fresh = not_after.is_some_and(|at| (now.plus_days(1)..=now.plus_days(days)).contains(&at));
+    if is_fresh {
+        return Ok(());
+    }
+    make_batch(tx, account, 0, now)
+}
+
+/// Makes the batch that follows the newest one that the relay names, no further than it would follow this phone. There are
+/// enough of those that nobody used where a relay asks for them again and again.
 pub(crate) fn make_batch_after(
     tx: &Transaction<'_>,
     account: &Account,
     stock: &PrekeyStock,
     now: Timestamp,
 ) -> Result<(), Error> {
+    if has_enough(tx)? {
+        tracing::warn!("no more prekeys are made: too many were not used");
+        return Ok(());
+    }
     let furthest = newest(tx)?.saturating_add(limits::BATCH_JUMP).saturating_sub(1);
     make_batch(tx, account, stock.newest_batch.min(furthest), now)
 }
@@ -207,7 +227,7 @@ fn newest(connection: &Connection) -> Result<u64, Error> {
 
 /// Whether there are so many prekeys that the relay would have to have lost them, while a batch here is good for some time yet
 /// by this phone's clock.
-fn has_enough(connection: &Connection) -> Result<bool, Error> {
+pub(super) fn has_enough(connection: &Connection) -> Result<bool, Error> {
     let now = clock::now();
     let (from, to) = (now.plus_days(RENEW_DAYS), now.plus_days(limits::BATCH_DAYS + 1));
     let has_enough = connection.query_row(

@@ -7,7 +7,7 @@ use protocol::{Address, Code, Timestamp};
 use rusqlite::Transaction;
 
 use super::phrase::RecoveryPhrase;
-use super::{Account, Listed, Row, enrol, former, put_back};
+use super::{Account, Listed, Row, enrol, former, prekeys, put_back};
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
 use crate::session::Session;
@@ -94,6 +94,10 @@ impl Session {
             Some(steps).filter(|steps| !steps.is_empty())
         };
         let Some(steps) = steps else { return Ok(false) };
+        if self.read(prekeys::has_enough)? {
+            tracing::warn!("the relay forgot this device again and again");
+            return Ok(false);
+        }
         match self.show_account(account, "", steps).await {
             Ok(()) => Ok(true),
             // The device stays unknown, and the person is told so.

@@ -3,7 +3,7 @@
 use protocol::envelope::Message;
 use protocol::state::History;
 use protocol::{DeviceId, Timestamp, cbor};
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::account::Account;
 use crate::clock;
@@ -108,6 +108,16 @@ pub(crate) fn note_may_be_lost(tx: &Transaction<'_>) -> Result<(), Error> {
 pub(crate) fn await_history(tx: &Transaction<'_>, since: Timestamp) -> Result<(), Error> {
     tx.execute("UPDATE account SET history_awaited_at = ?1", [Column(&since)])?;
     Ok(())
+}
+
+/// Whether a history, or a backup, is still to be taken in here.
+pub(crate) fn is_awaited(connection: &Connection) -> Result<bool, Error> {
+    let is_awaited = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM account WHERE history_awaited_at > 0) OR EXISTS (SELECT 1 FROM restoration)",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(is_awaited)
 }
 
 /// Where there are other devices, this one is to be told where its history is, as soon as they hear that it lacks any.

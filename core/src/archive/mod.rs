@@ -11,7 +11,7 @@ use protocol::{ArchiveId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 pub use awaited::HistoryProgress;
-pub(crate) use awaited::{OVERDUE, await_history, note_may_be_lost, take_note};
+pub(crate) use awaited::{OVERDUE, await_history, is_awaited, note_may_be_lost, take_note};
 pub use history::LinkProgress;
 pub(crate) use history::{asked_for, drop_histories, write_again};
 

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::backoff::pauses;
 use super::{standing, states};
+use crate::account;
 use crate::clock;
 use crate::error::{Error, KeysError};
 use crate::mail::delivery::{self, DeliveryState};
@@ -232,6 +233,7 @@ impl Row {
         let Contents::Mail { message } = envelope.what else {
             return Ok(());
         };
+        states::record_here(tx, &account::own_address(tx)?, self.key)?;
         for outcome in &answer.outcomes {
             let state = DeliveryState::of_step(outcome.step);
             delivery::advance(tx, message, &outcome.address, state, answer.accepted_at)?;

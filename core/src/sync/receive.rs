@@ -92,6 +92,7 @@ impl Arrival<'_> {
                 match message.kind {
                     Kind::Mail => {
                         received::store(tx, message, *deposited_at)?;
+                        states::record_here(tx, &message.header.from, message.header.id)?;
                         done.received = done.received.saturating_add(1);
                     }
                     Kind::Rewrap => rewrap::answer(tx, message)?,

@@ -1,12 +1,13 @@
 //! What a person did with mail, and calls devices, on its way to the account's other devices and from them.
 //! The later of two states of a field holds; what was deleted stays deleted, and does not come again.
 
+use protocol::archive::UnopenedMessage;
 use protocol::envelope::Message;
 use protocol::state::{Change, State, States};
 use protocol::{Address, DeviceId, DeviceName, MessageId, Timestamp, cbor, limits};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::{OutboxKind, outbox};
+use super::{OutboxKind, outbox, unopened};
 use crate::account::{self, Account, name};
 use crate::archive;
 use crate::clock;
@@ -17,6 +18,8 @@ use crate::store::column::{Column, numbered};
 
 /// Room that is left for the signed statement and the frame of an envelope of states, in bytes.
 const FRAME: usize = 16 * 1024;
+/// After so long the others are told what came here even if nobody does anything with it, in days.
+const TELL_DAYS: i64 = 1;
 
 /// What can be said of a mail or, by its name, of a device; one thing at a time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,6 +31,7 @@ pub(crate) enum Field {
     Draft,
     Name,
     HistoryWanted,
+    Here,
 }
 
 numbered! {
@@ -39,6 +43,7 @@ numbered! {
         Draft = 4,
         Name = 5,
         HistoryWanted = 6,
+        Here = 7,
     }
 }
 
@@ -53,7 +58,7 @@ pub(crate) fn record(tx: &Transaction<'_>, number: i64, field: Field, value: boo
     note(tx, (&sender, id), field, value, at)?;
     match field {
         Field::Deleted => bury(tx, &sender, id),
-        Field::Draft | Field::Name | Field::HistoryWanted => Ok(()),
+        Field::Draft | Field::Name | Field::HistoryWanted | Field::Here => Ok(()),
         Field::Read | Field::Handled | Field::Archived => show(tx, &sender, id),
     }
 }
@@ -82,6 +87,17 @@ pub(crate) fn record_history_wanted(tx: &Transaction<'_>, account: &Account, at:
     note(tx, (&account.address, id), Field::HistoryWanted, true, at)
 }
 
+/// Takes note that a mail came here, or was sent from here. The account's others are told with the next states, or after a day: a
+/// relay that kept it from one of them is found out.
+pub(crate) fn record_here(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
+    tx.execute(
+        "INSERT OR IGNORE INTO state (sender, id, field, value, at, device, due)
+         SELECT ?1, ?2, ?3, 1, ?4, device, 2 FROM account WHERE devices > 1",
+        params![Column(sender), Column(&id), Field::Here, Column(&clock::now())],
+    )?;
+    Ok(())
+}
+
 /// The other devices are told again of every state: one of them has none. Which of two holds is the same everywhere only
 /// where both are known.
 pub(crate) fn all_are_due(tx: &Transaction<'_>) -> Result<(), Error> {
@@ -91,6 +107,7 @@ pub(crate) fn all_are_due(tx: &Transaction<'_>) -> Result<(), Error> {
 
 /// This is the account's only device now: there is nobody to be told anything.
 pub(crate) fn none_are_due(tx: &Transaction<'_>) -> Result<(), Error> {
+    tx.execute("DELETE FROM state WHERE field = ?1", [Field::Here])?;
     tx.execute("UPDATE state SET due = 0 WHERE due = 1", [])?;
     tx.execute(
         "DELETE FROM outbox WHERE kind IN (?1, ?2)",
@@ -144,6 +161,9 @@ pub(super) fn queue(tx: &Transaction<'_>) -> Result<(), Error> {
     else {
         return Ok(());
     };
+    if is_due(tx)? {
+        tx.execute("UPDATE state SET due = 1 WHERE due = 2", [])?;
+    }
     loop {
         let mut states = Vec::new();
         let mut size = 0_usize;
@@ -166,13 +186,16 @@ pub(super) fn queue(tx: &Transaction<'_>) -> Result<(), Error> {
     }
 }
 
-/// Whether there is anything the others have not been told.
+/// Whether there is anything the others are to be told now. What is here alone waits for a day, and not for a clock that was ahead.
 pub(super) fn is_due(connection: &Connection) -> Result<bool, Error> {
-    Ok(
-        connection.query_row("SELECT EXISTS (SELECT 1 FROM state WHERE due = 1)", [], |row| {
-            row.get(0)
-        })?,
-    )
+    let now = clock::now();
+    let is_due = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM state WHERE due = 1)
+         OR EXISTS (SELECT 1 FROM state WHERE due = 2 AND at NOT BETWEEN ?1 AND ?2)",
+        params![Column(&now.plus_days(-TELL_DAYS)), Column(&now)],
+        |row| row.get(0),
+    )?;
+    Ok(is_due)
 }
 
 /// What is due, oldest first. A draft that is gone, or too large for an envelope, is passed over, as is a name that is gone.
@@ -193,6 +216,7 @@ fn due(tx: &Transaction<'_>) -> Result<Vec<State>, Error> {
             Field::Archived => Change::Archived(value),
             Field::Deleted => Change::Deleted,
             Field::HistoryWanted => Change::HistoryWanted,
+            Field::Here => Change::Here,
             Field::Draft | Field::Name => {
                 let content = if field == Field::Draft {
                     draft(tx, &sender, id)?
@@ -219,12 +243,13 @@ fn due(tx: &Transaction<'_>) -> Result<Vec<State>, Error> {
     Ok(states)
 }
 
-/// The others need not be told of it any more.
+/// The others need not be told of it any more. That a mail is here is nothing that another state could follow.
 fn settle(tx: &Transaction<'_>, (sender, id): (&Address, MessageId), field: Field) -> Result<(), Error> {
-    tx.execute(
-        "UPDATE state SET due = 0 WHERE sender = ?1 AND id = ?2 AND field = ?3",
-        params![Column(sender), Column(&id), field],
-    )?;
+    let sql = match field {
+        Field::Here => "DELETE FROM state WHERE sender = ?1 AND id = ?2 AND field = ?3",
+        _ => "UPDATE state SET due = 0 WHERE sender = ?1 AND id = ?2 AND field = ?3",
+    };
+    tx.execute(sql, params![Column(sender), Column(&id), field])?;
     Ok(())
 }
 
@@ -246,6 +271,10 @@ pub(super) fn apply(tx: &Transaction<'_>, message: &Message) -> Result<(), Error
         return Ok(());
     };
     for state in states {
+        if state.change == Change::Here {
+            ask_if_kept_back(tx, &state)?;
+            continue;
+        }
         let field = field_of(&state.change);
         let changed = tx.execute(
             "INSERT INTO state (sender, id, field, value, at, device) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -280,10 +309,25 @@ pub(super) fn apply(tx: &Transaction<'_>, message: &Message) -> Result<(), Error
             }
             Change::HistoryWanted => archive::asked_for(tx, named(state.id))?,
             Change::Name(name) => name::store(tx, &named(state.id), name)?,
+            Change::Here => {}
             Change::Read(_) | Change::Handled(_) | Change::Archived(_) => show(tx, &state.sender, state.id)?,
         }
     }
     Ok(())
+}
+
+/// The relay handed a mail to another device of this account. Where it does not hand it to this one, its sender is asked for it;
+/// what is still to come with the history is waited for.
+fn ask_if_kept_back(tx: &Transaction<'_>, state: &State) -> Result<(), Error> {
+    if is_buried(tx, &state.sender, state.id)? || archive::is_awaited(tx)? {
+        return Ok(());
+    }
+    let mail = UnopenedMessage {
+        sender: state.sender.clone(),
+        id: state.id,
+        received_at: clock::now(),
+    };
+    unopened::ask_for(tx, &mail)
 }
 
 /// Brings a mail to the states that are known of it, if it is here.
@@ -331,6 +375,7 @@ const fn field_of(change: &Change) -> Field {
         Change::Draft(_) => Field::Draft,
         Change::Name(_) => Field::Name,
         Change::HistoryWanted => Field::HistoryWanted,
+        Change::Here => Field::Here,
     }
 }
 
@@ -342,6 +387,6 @@ const fn named(id: MessageId) -> DeviceId {
 const fn value_of(change: &Change) -> bool {
     match change {
         Change::Read(value) | Change::Handled(value) | Change::Archived(value) => *value,
-        Change::Deleted | Change::Draft(_) | Change::HistoryWanted | Change::Name(_) => true,
+        Change::Deleted | Change::Draft(_) | Change::HistoryWanted | Change::Name(_) | Change::Here => true,
     }
 }

@@ -22,6 +22,7 @@ fn states_and_histories_are_those_of_the_page() {
         Change::Draft(b"Subject: Bonjour\r\n\r\nBonj".to_vec().into()),
         Change::Name("Tablette du cabinet".parse().unwrap()),
         Change::HistoryWanted,
+        Change::Here,
     ];
     let state = |number: u8, change| State {
         sender: jean.address.clone(),
@@ -44,7 +45,7 @@ fn states_and_histories_are_those_of_the_page() {
     // Behind key 2 stand the change's own array, its number, and an array of one with the boolean.
     let with = |to: &[u8]| replaced(&encoded, &[0x02, 0x82, 0x00, 0x81, 0xF5], to);
     for (name, to) in [
-        ("a change that is not known", [0x02, 0x82, 0x07, 0x81, 0xF5].as_slice()),
+        ("a change that is not known", [0x02, 0x82, 0x08, 0x81, 0xF5].as_slice()),
         ("a number instead of a boolean", &[0x02, 0x82, 0x00, 0x81, 0x01]),
         ("read without a boolean", &[0x02, 0x82, 0x00, 0x80]),
         ("a name without a letter", &[0x02, 0x82, 0x05, 0x81, 0x61, 0x20]),

@@ -17,6 +17,7 @@ mod expiry;
 mod faults;
 mod handover;
 mod hostile;
+mod kept_back;
 mod keys;
 mod lies;
 mod lists;

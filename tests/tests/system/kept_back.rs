@@ -1,0 +1,130 @@
+//! A relay that keeps a mail from one device of an account: the account's others tell it, and it asks for what it lacks.
+
+use pli_core::keystore::{self, KeyPlace};
+use pli_core::store::StoreError;
+use pli_core::{Folder, Session};
+use pli_tests::place::{GP, NURSE, Place, draft, inbox};
+
+use crate::devices::{linked, listing, number};
+use crate::rollback::settle;
+
+struct Practice {
+    place: Place,
+    nurse: Session,
+    phone: Session,
+    tablet: Session,
+}
+
+impl Practice {
+    async fn open() -> Self {
+        let place = Place::open().await;
+        let (nurse, phone) = (place.enrol(NURSE).await, place.enrol(GP).await);
+        let tablet = linked(&place, &phone, "tablet").await;
+        settle(&[&nurse, &phone, &tablet, &phone]).await;
+        Self {
+            place,
+            nurse,
+            phone,
+            tablet,
+        }
+    }
+
+    /// Sends while the relay hands out no prekey of the tablet, and takes mail that has no wrap for it.
+    async fn send_past_the_tablet(&self, from: &Session, to: &str, subject: &str) {
+        let dates = self.dates_of_batches("1");
+        from.send(&draft(&[to], subject)).unwrap();
+        from.sync().await.unwrap();
+        self.dates_of_batches(&dates);
+    }
+
+    /// Sets until when the tablet's batch is handed out; until when it was.
+    fn dates_of_batches(&self, not_after: &str) -> String {
+        sqlcipher::link();
+        let database = rusqlite::Connection::open(self.place.folder.path().join("relay/relay.db")).unwrap();
+        database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+        let newest =
+            "(SELECT max(device.id) FROM device JOIN account ON account.id = device.account WHERE address = ?1)";
+        let sql = format!("SELECT not_after FROM prekey_batch WHERE device = {newest}");
+        let before: i64 = database.query_row(&sql, [GP], |row| row.get(0)).unwrap();
+        let sql = format!("UPDATE prekey_batch SET not_after = {not_after} WHERE device = {newest}");
+        assert_eq!(database.execute(&sql, [GP]).unwrap(), 1);
+        before.to_string()
+    }
+
+    /// Lets a day pass since all that came here, or left from here.
+    fn let_a_day_pass(&self) {
+        let home = self.place.home(GP);
+        let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+        let aged = store.write(|tx| {
+            tx.execute("UPDATE state SET at = at - 86400001 WHERE due = 2", [])
+                .map_err(StoreError::from)
+        });
+        assert_eq!(aged.unwrap(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_a_device_was_left_out_of_comes_once_another_has_read_it() {
+    let practice = Practice::open().await;
+    let Practice {
+        nurse, phone, tablet, ..
+    } = &practice;
+    practice.send_past_the_tablet(nurse, GP, "Plaie").await;
+    settle(&[phone, tablet]).await;
+    assert_eq!((inbox(phone), inbox(tablet)), (vec!["Plaie".to_owned()], vec![]));
+    phone.mark_read(number(phone, Folder::Inbox, "Plaie")).unwrap();
+    settle(&[phone, tablet, nurse, tablet]).await;
+    assert_eq!(inbox(tablet), ["Plaie"]);
+    assert_eq!(listing(tablet), listing(phone));
+    assert!(tablet.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_a_device_was_left_out_of_comes_within_a_day_also_when_nobody_reads_it() {
+    let practice = Practice::open().await;
+    let Practice {
+        nurse, phone, tablet, ..
+    } = &practice;
+    practice.send_past_the_tablet(nurse, GP, "Plaie").await;
+    phone.sync().await.unwrap();
+    assert_eq!(phone.sync().await.unwrap().sent, 0, "it waits for company");
+    practice.let_a_day_pass();
+    settle(&[phone, tablet, nurse, tablet]).await;
+    assert_eq!(inbox(tablet), ["Plaie"]);
+    assert_eq!(listing(tablet), listing(phone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_comes_to_a_device_that_was_left_out_of_it() {
+    let practice = Practice::open().await;
+    let Practice {
+        nurse, phone, tablet, ..
+    } = &practice;
+    practice.send_past_the_tablet(phone, NURSE, "Avis").await;
+    settle(&[nurse, tablet]).await;
+    assert!(tablet.list(Folder::Sent, None, 1).unwrap().is_empty());
+    practice.let_a_day_pass();
+    settle(&[phone, tablet, phone, tablet, tablet]).await;
+    assert_eq!(listing(tablet), listing(phone));
+    assert!(tablet.unopened().unwrap().is_empty());
+}
+
+/// Two devices to which all came have nothing to ask for, and tell each other with what is told anyway.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_is_kept_back_nobody_is_asked() {
+    let practice = Practice::open().await;
+    let Practice {
+        nurse, phone, tablet, ..
+    } = &practice;
+    for subject in ["Un", "Deux"] {
+        nurse.send(&draft(&[GP], subject)).unwrap();
+    }
+    settle(&[nurse, phone, tablet]).await;
+    tablet.delete(number(tablet, Folder::Inbox, "Un")).unwrap();
+    phone.mark_read(number(phone, Folder::Inbox, "Deux")).unwrap();
+    assert_eq!(phone.sync().await.unwrap().sent, 2, "a receipt, and all states in one");
+    assert_eq!(tablet.sync().await.unwrap().sent, 1);
+    phone.sync().await.unwrap();
+    assert_eq!(nurse.sync().await.unwrap().sent, 0, "nobody asked");
+    assert_eq!(listing(tablet), listing(phone));
+}
