@@ -1,5 +1,5 @@
 //! Installs what the stages of `--all` need, unconditionally, from one list: `packages.txt`.
-//! Debian's packages into the system, PyPI's into a virtual environment in the target folder.
+//! Debian's packages into the system, PyPI's into a virtual environment in the target folder, Cargo's programs beside it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,10 +10,12 @@ use crate::tally::Tally;
 
 const PACKAGES: &str = include_str!("../packages.txt");
 const ENVIRONMENT: &str = "sqlcipher-venv";
+const PROGRAMS: &str = "programs";
 
 /// The steps in order; the first that fails ends the stage.
 pub(crate) fn install(checkout: &Checkout) -> Tally {
     let environment = checkout.target(ENVIRONMENT).to_string_lossy().into_owned();
+    let programs = checkout.target(PROGRAMS).to_string_lossy().into_owned();
     let python = python(checkout).to_string_lossy().into_owned();
     let apt: &[&str] = if is_root() {
         &["apt-get"]
@@ -31,6 +33,11 @@ pub(crate) fn install(checkout: &Checkout) -> Tally {
         .concat(),
         vec!["python3", "-m", "venv", "--clear", &environment],
         [&[&*python, "-m", "pip", "install", "-q"], &*packages("pypi")].concat(),
+        [
+            &["cargo", "install", "-q", "--locked", "--root", &programs],
+            &*packages("cargo"),
+        ]
+        .concat(),
     ];
     for step in &steps {
         let Some((program, arguments)) = step.split_first() else {
@@ -45,9 +52,14 @@ pub(crate) fn install(checkout: &Checkout) -> Tally {
     Tally::pass()
 }
 
-/// The Python that has stock SQLCipher, once installed.
+/// The Python that has what the list names, once installed.
 pub(crate) fn python(checkout: &Checkout) -> PathBuf {
     checkout.target(ENVIRONMENT).join("bin/python")
+}
+
+/// A program of Cargo's, once installed.
+pub(crate) fn program(checkout: &Checkout, name: &str) -> PathBuf {
+    checkout.target(PROGRAMS).join("bin").join(name)
 }
 
 fn packages(source: &str) -> Vec<&'static str> {
@@ -67,7 +79,8 @@ mod tests {
 
     #[test]
     fn every_line_of_the_list_is_read() {
-        let read = packages("debian").len() + packages("pypi").len();
+        let read = ["cargo", "debian", "pypi"].map(|source| packages(source).len());
+        let read: usize = read.iter().sum();
         let lines = PACKAGES.lines().filter(|line| !line.starts_with('#'));
         assert_eq!(read, lines.count());
         assert!(packages("debian").contains(&"strace"));

@@ -9,8 +9,10 @@ mod fault;
 mod install;
 mod normal;
 mod readme;
+mod sbom;
 mod stages;
 mod summary;
+mod supply;
 mod tally;
 
 use std::process::ExitCode;
@@ -48,6 +50,13 @@ enum Task {
         #[arg(long, default_value_t = 0)]
         minutes: u32,
     },
+    /// List what the program is made of, as a CycloneDX document
+    #[command(after_help = sbom::HELP)]
+    Sbom {
+        /// The kind of machine that it is for
+        #[arg(long, value_name = "TRIPLE")]
+        target: Option<String>,
+    },
     /// Rewrite the README's marked blocks from real runs
     #[command(after_help = readme::HELP)]
     Docs {
@@ -76,6 +85,13 @@ fn main() -> ExitCode {
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {
                 eprintln!("xtask fault: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Task::Sbom { target } => match sbom::write(&checkout, target.as_deref()) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("xtask sbom: {error}");
                 ExitCode::FAILURE
             }
         },

@@ -8,6 +8,7 @@ use crate::checkout::Checkout;
 use crate::install;
 use crate::readme;
 use crate::summary::{self, Summary};
+use crate::supply;
 use crate::tally::Tally;
 
 /// One row of the table.
@@ -45,7 +46,7 @@ const BUILD: &str = "build";
 const STAGES: &[Stage] = &[
     Stage {
         name: INSTALL,
-        what: "installs what xtask/packages.txt lists (Debian, PyPI)",
+        what: "installs what xtask/packages.txt lists (Debian, PyPI, Cargo)",
         needs: Needs::Packages,
         work: Work::Steps(install::install),
     },
@@ -116,6 +117,12 @@ const STAGES: &[Stage] = &[
             "--test",
             "powercut",
         ]),
+    },
+    Stage {
+        name: "supply",
+        what: "licences, sources and bans hold, and the list of parts is as CycloneDX wants it",
+        needs: Needs::Packages,
+        work: Work::Steps(supply::check),
     },
     Stage {
         name: "sqlcipher",
