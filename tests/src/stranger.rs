@@ -47,6 +47,11 @@ impl Stranger {
 
     /// Enrols `who` at the relay with this address, by an activation code.
     pub async fn enrol_at(url: String, who: &str, code: String) -> Self {
+        Self::enrol_by(client(), url, who, code).await
+    }
+
+    /// The same by a client of its own, such as one that speaks TLS.
+    pub async fn enrol_by(client: Client, url: String, who: &str, code: String) -> Self {
         let address = address(who);
         let (identity_key, key, recovery) = (
             SigningKey::make().unwrap(),
@@ -91,7 +96,6 @@ impl Stranger {
         let MadeBatch {
             upload: batch, secrets, ..
         } = MadeBatch::make(&key, facts, 10).unwrap();
-        let client = client();
         let enrolment = cbor::encode(&Enrolment {
             code,
             identity,
@@ -118,6 +122,11 @@ impl Stranger {
     /// Signs in again, at a relay that was started again since.
     pub async fn sign_in(&mut self) {
         self.token = sign_in(&self.client, &self.url, self.device, &self.key).await;
+    }
+
+    /// With which it is let in.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// Seals `content` as a mail for `to`, and wraps it for every device of theirs.

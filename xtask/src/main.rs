@@ -1,9 +1,10 @@
-//! Pli's own commands: `cargo xtask test`, `cargo xtask fault` and `cargo xtask docs`.
+//! Pli's own commands: `cargo xtask test`, `fault`, `bench` and `docs`.
 //! The stages of the tests are one table in `stages`; what the README shows is kept by `readme`.
 //! Read next: `stages`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal program")]
 
+mod bench;
 mod checkout;
 mod fault;
 mod install;
@@ -57,6 +58,12 @@ enum Task {
         #[arg(long, value_name = "TRIPLE")]
         target: Option<String>,
     },
+    /// Measure what Pli takes, beside its budgets; `--help` shows the options
+    #[command(disable_help_flag = true)]
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+        words: Vec<String>,
+    },
     /// Rewrite the README's marked blocks from real runs
     #[command(after_help = readme::HELP)]
     Docs {
@@ -92,6 +99,14 @@ fn main() -> ExitCode {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("xtask sbom: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Task::Bench { words } => match bench::run(&checkout, &words) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("xtask bench: {error}");
                 ExitCode::FAILURE
             }
         },
