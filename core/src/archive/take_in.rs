@@ -19,7 +19,7 @@ use crate::mail::received;
 use crate::mime;
 use crate::session::Session;
 use crate::store::column::Column;
-use crate::sync::{SyncReport, outbox, states, unopened};
+use crate::sync::{SyncReport, outbox, standing, states, unopened};
 
 /// How far the archive was taken in.
 struct Restoration {
@@ -193,6 +193,8 @@ fn is_known(tx: &Transaction<'_>, message: &ArchivedMessage) -> Result<bool, Err
 /// All of it is here: this phone's own backup goes on, in an archive of its own.
 fn finish(tx: &Transaction<'_>, restoration: &Restoration, now: Timestamp, was_kept: bool) -> Result<(), Error> {
     tx.execute_batch("DELETE FROM restoration; DELETE FROM early_delivery;")?;
+    // The relay may have been put back, and the earlier phone lost before it had given it everything again.
+    standing::offer_mail(tx)?;
     if was_kept {
         super::begin_backup(tx, &restoration.key, now)?;
     }

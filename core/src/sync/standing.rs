@@ -247,7 +247,7 @@ pub(crate) fn offer_again(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Er
 }
 
 /// Every mail that the relay accepted and that nobody is known to have retrieved, under the header it was sealed with.
-fn offer_mail(tx: &Transaction<'_>) -> Result<(), Error> {
+pub(crate) fn offer_mail(tx: &Transaction<'_>) -> Result<(), Error> {
     let mut select = tx.prepare_cached(
         "SELECT m.rowid, m.header, m.content_key, m.statement, m.signature, m.content FROM message m
          WHERE m.direction = ?1 AND m.content_key <> x''

@@ -1,7 +1,9 @@
 //! What a relay or a phone that was put back must not undo, and how people go on all the same.
 
 use pli_core::{Error, Folder};
+use pli_tests::line::Fault;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+use protocol::api::path;
 use protocol::{Code, Timestamp};
 
 use crate::devices::{linked, listing, number};
@@ -27,6 +29,35 @@ async fn what_nobody_has_retrieved_for_days_is_given_again() {
     assert!(nurse.sync().await.unwrap().relay_put_back);
     settle(&[&nurse, &gp]).await;
     assert_eq!(inbox(&gp), ["Hier", "En attente"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_phone_had_not_given_again_when_it_was_lost_the_next_one_gives() {
+    let mut place = Place::open().await;
+    let nurse = place.enrol(NURSE).await;
+    let gp = place.phone(GP);
+    let phrase = gp.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    gp.phrase_shown().unwrap();
+    gp.start_backup(&phrase).unwrap();
+    settle(&[&nurse, &gp]).await;
+    copy_relay(&mut place).await;
+    gp.send(&draft(&[NURSE], "En attente")).unwrap();
+    nurse.send(&draft(&[GP], "Entre-temps")).unwrap();
+    nurse.sync().await.unwrap();
+    gp.sync().await.unwrap();
+    put_relay_back(&mut place).await;
+    // Nothing but its backup gets through.
+    place.line.fail_next(path::DEPOSITS, Fault::Page);
+    assert!(gp.sync().await.is_err());
+    assert!(place.line.has_failed());
+    drop(gp);
+    place.lose(GP);
+    let gp = place.phone(GP);
+    gp.recover(&address(GP), &phrase).await.unwrap();
+    settle(&[&gp, &nurse]).await;
+    assert_eq!(inbox(&nurse), ["En attente"]);
+    let sent = number(&gp, Folder::Sent, "En attente");
+    assert_eq!(state(&gp, sent, NURSE), "retrieved");
 }
 
 #[tokio::test(flavor = "multi_thread")]
