@@ -37,6 +37,10 @@ const SWEEP: Duration = Duration::from_hours(1);
 /// What a client may send over HTTP/2 before anybody reads it: for one request, and for all of its connection.
 const REQUEST_WINDOW_BYTES: u32 = 128 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+/// Largest head of a request, and most fields in it.
+const HEAD_BYTES: usize = 32 * 1024;
+const HEAD_LIST_BYTES: u32 = 32 * 1024;
+const HEAD_FIELDS: usize = 100;
 
 /// What a relay is started with.
 #[derive(Clone, Debug)]
@@ -367,11 +371,17 @@ impl Serving {
         let mut server = axum_server::from_tcp(listener)?.handle(handle);
         let patience = Duration::from_secs(self.limits.head_seconds);
         let builder = server.http_builder();
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(patience);
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience)
+            .max_buf_size(HEAD_BYTES)
+            .max_headers(HEAD_FIELDS);
         builder
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.limits.connection_requests)
+            .max_header_list_size(HEAD_LIST_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .initial_stream_window_size(REQUEST_WINDOW_BYTES)
             .keep_alive_interval(patience)

@@ -76,9 +76,9 @@ pub(crate) fn admin(command: AdminCommand, screen: Screen) -> Result<(), Failure
         }
         AdminCommand::Backup { backup, data } => {
             let contents = backup::make(&data, &backup)?;
-            answer_backup(screen, &backup, contents, "")
+            answer_backup(screen, &backup, contents, None)
         }
-        AdminCommand::Check { backup } => answer_backup(screen, &backup, backup::check(&backup)?, ""),
+        AdminCommand::Check { backup } => answer_backup(screen, &backup, backup::check(&backup)?, None),
         AdminCommand::Figures { data, days } => screen.answer(&admin::figures(&data, days)?, counted),
         AdminCommand::Find { words, town, data } => {
             let accounts = admin::find(&data, &words.join(" "), &town)?;
@@ -90,7 +90,7 @@ pub(crate) fn admin(command: AdminCommand, screen: Screen) -> Result<(), Failure
                 "It was restored. Start the relay on it, at the same address and under the same name: phones give it again what came after the backup.",
                 "La restauration est faite. Lancez-y le relais, à la même adresse et sous le même nom : les téléphones lui redonnent ce qui est venu après la sauvegarde.",
             );
-            answer_backup(screen, &data, contents, next)
+            answer_backup(screen, &data, contents, Some(next))
         }
     }
 }
@@ -102,7 +102,7 @@ struct Backup {
     contents: Contents,
 }
 
-fn answer_backup(screen: Screen, folder: &Path, contents: Contents, next: &str) -> Result<(), Failure> {
+fn answer_backup(screen: Screen, folder: &Path, contents: Contents, next: Option<&str>) -> Result<(), Failure> {
     let Contents {
         accounts,
         blobs,
@@ -128,7 +128,7 @@ fn answer_backup(screen: Screen, folder: &Path, contents: Contents, next: &str) 
                 "{lost} blobs avaient déjà été perdus par le relais ; leurs expéditeurs en sont avertis quand on les demande."
             ));
         }
-        if !next.is_empty() {
+        if let Some(next) = next {
             text.push('\n');
             text.push_str(next);
         }

@@ -122,6 +122,7 @@ pub(crate) fn show_newer(
         list: enrolment.list.clone(),
         batch: None,
     };
+    take_from_others(connection, effects, &verified.device.id)?;
     let removed = publish_list(connection, effects, address, &upload, now)?;
     if let Some(asks) = find_device(connection, &verified.device.id)? {
         prekeys::replace(connection, asks.id, &enrolment.batch, &verified.root)?;

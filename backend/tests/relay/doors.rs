@@ -212,6 +212,49 @@ async fn who_does_not_say_what_it_wants_is_shut_out_and_others_are_served() {
 }
 
 #[tokio::test]
+async fn a_giant_head_is_refused_and_others_are_served() {
+    let mut tuning = backend::Tuning::default();
+    tuning.limits.head_seconds = 3_600;
+    let relay = TestRelay::start_tuned(tuning).await;
+    let address = relay.running.local_addr();
+    let long = format!("x-long: {}\r\n", "a".repeat(64 * 1024));
+    // Fields are counted once the head is whole.
+    let many: String = (0..200).map(|number| format!("x-{number}: a\r\n")).collect();
+    for head in [long, many + "\r\n"] {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let (mut from, mut to) = socket.split();
+        let mut answer = Vec::new();
+        let asked = format!("GET {} HTTP/1.1\r\nhost: relay.test\r\n{head}", path::SERVER);
+        // Who waits for the end of the first waits for ever. The relay may hang up on what still comes.
+        let (_, read) = tokio::join!(
+            to.write_all(asked.as_bytes()),
+            timeout(NEVER, from.read_to_end(&mut answer))
+        );
+        let _ = read.unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        let served = relay.request(Method::GET, path::SERVER).send().await.unwrap();
+        assert_eq!(served.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn what_is_packed_is_not_unpacked() {
+    let relay = TestRelay::start().await;
+    let (lea, _paul) = (relay.enrol(LEA).await, relay.enrol(PAUL).await);
+    let sealed = cbor::encode(&relay.seal(&lea, &[PAUL], &vec![0; 900_000]).await);
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packer, &sealed).unwrap();
+    let request = relay.request(Method::POST, path::DEPOSITS).bearer_auth(&lea.token);
+    let answer = request
+        .header("content-encoding", "gzip")
+        .body(packer.finish().unwrap());
+    assert_eq!(problem_of(answer.send().await.unwrap()).await, Code::Malformed);
+    let answer = relay.request(Method::POST, path::DEPOSITS).bearer_auth(&lea.token);
+    assert_eq!(answer.body(sealed).send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn when_every_place_is_taken_who_comes_is_shut_out_until_one_leaves() {
     let mut tuning = backend::Tuning::default();
     tuning.limits.connections = 2;

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::store::StoreError;
 use crate::store::column::Column;
-use crate::sync::standing;
+use crate::sync::{standing, states};
 
 impl Session {
     /// Enrols `address` on this phone with the code that the operator gave. An attempt that failed on the way is gone on with.
@@ -202,6 +202,8 @@ pub(super) fn prepare(
             server,
         ],
     )?;
+    // The devices of before are not this account's.
+    states::none_are_due(tx)?;
     let row = Row::load(tx)?.ok_or(StoreError::Corrupt)?;
     prekeys::make_batch(tx, &row.account()?, 0, now)?;
     phrase::keep(tx, phrase)

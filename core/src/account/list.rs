@@ -116,17 +116,18 @@ impl Session {
     /// Gives the relay, which has the one of version `since`, the account's lists again, one after the other: what a removed device
     /// had sent is known by the two between which it went.
     pub(crate) async fn show_lists(&self, account: &Account, since: u64) -> Result<(), Error> {
+        let mut outcome = Ok(());
         for list in self.read(|connection| lists_since(connection, since))? {
             let upload = ListUpload { list, batch: None };
             match self.relay.publish_list(account, cbor::encode(&upload)).await {
                 // Another device has shown later ones meanwhile.
-                Ok(()) | Err(Error::Relay(Code::ListOutdated)) => {}
-                // Another account may have taken one of its devices for its own meanwhile: the lists after it may do.
-                Err(Error::Relay(Code::SignatureRefused)) => tracing::warn!("the relay refuses a list of before"),
+                Ok(()) | Err(Error::Relay(Code::ListOutdated)) => outcome = Ok(()),
+                // Another account may have named a device that is not on the lists after it.
+                Err(refused @ Error::Relay(Code::SignatureRefused)) => outcome = Err(refused),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        outcome
     }
 
     /// Publishes what is to change of the list, one version after the other.

@@ -4,6 +4,8 @@
 use protocol::Code;
 
 use super::{Account, Listed, put_back};
+use crate::archive;
+use crate::clock;
 use crate::error::Error;
 use crate::session::Session;
 
@@ -44,7 +46,12 @@ impl Session {
         let account = store.read(Account::load)?;
         let stock = self.relay.prekey_stock(&account).await;
         self.heed(&account, stock).await?;
-        self.let_in(store)
+        self.let_in(store)?;
+        if account.verified.devices().len() == 1 {
+            return Ok(());
+        }
+        // Whoever let it in gives it what came meanwhile: nobody else is asked for that.
+        self.write(|tx| archive::await_history(tx, clock::now()))
     }
 }
 

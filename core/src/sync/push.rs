@@ -85,7 +85,7 @@ impl Session {
             let audience = match (self.audience(account, row, envelope, known).await, known) {
                 (Ok(audience), _) => audience,
                 // An earlier attempt may have been accepted and its reply lost: the relay knows, whatever became of the recipients.
-                (Err(error), Some(sealed)) if outbox::is_final(&error) => {
+                (Err(error), Some(sealed)) if outbox::is_final(&error) || outbox::may_pass(&error) => {
                     match self.relay.deposit(account, deposit(sealed, &[])?).await {
                         Ok(answer) => {
                             return self

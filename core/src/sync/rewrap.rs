@@ -17,6 +17,7 @@ use super::unopened::Reason;
 use super::{OutboxKind, SyncReport, push, receive, states};
 use crate::account::Account;
 use crate::account::correspondent::Known;
+use crate::archive;
 use crate::clock;
 use crate::crash::crash_point;
 use crate::error::{Error, KeysError};
@@ -40,14 +41,16 @@ struct Sent {
 }
 
 /// Queues a request to each sender of whom something is kept sealed that no key here opens. One that was asked tomorrow is asked
-/// by a clock that was wrong. What another device of this account sealed comes with the history.
+/// by a clock that was wrong. What another device of this account sealed comes with the history, and so may all of which only
+/// the name is known here.
 fn ask(tx: &Transaction<'_>, account: &Account, at: Timestamp) -> Result<(), Error> {
     let now = clock::now();
     let (again, since) = (now.plus_days(-ASK_AGAIN_DAYS), now.plus_days(-ASK_DAYS));
     let mut select = tx.prepare_cached(
         "SELECT rowid, sender, id FROM unopened
          WHERE reason IN (?1, ?2) AND sender <> ''
-         AND asked_at NOT BETWEEN ?3 AND ?4 AND (received_at > ?5 OR asked_at = 0) ORDER BY rowid LIMIT ?6",
+         AND asked_at NOT BETWEEN ?3 AND ?4 AND (received_at > ?5 OR asked_at = 0) AND (entry <> x'' OR NOT ?7)
+         ORDER BY rowid LIMIT ?6",
     )?;
     let most = u32::try_from(limits::REWRAPS).unwrap_or(u32::MAX);
     let rows = select.query_map(
@@ -57,7 +60,8 @@ fn ask(tx: &Transaction<'_>, account: &Account, at: Timestamp) -> Result<(), Err
             Column(&again),
             Column(&now),
             Column(&since),
-            most
+            most,
+            archive::is_awaited(tx)?
         ],
         |row| {
             let (Column(sender), Column(id)) = (row.get(1)?, row.get(2)?);

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::{OutboxKind, outbox, unopened};
 use crate::account::{self, Account, name};
 use crate::archive;
+
 use crate::clock;
 use crate::error::Error;
 use crate::mail::list::Direction;
@@ -190,8 +191,8 @@ pub(super) fn queue(tx: &Transaction<'_>) -> Result<(), Error> {
 pub(super) fn is_due(connection: &Connection) -> Result<bool, Error> {
     let now = clock::now();
     let is_due = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM state WHERE due = 1)
-         OR EXISTS (SELECT 1 FROM state WHERE due = 2 AND at NOT BETWEEN ?1 AND ?2)",
+        "SELECT (EXISTS (SELECT 1 FROM state WHERE due = 1) OR EXISTS (SELECT 1 FROM state WHERE due = 2 AND at NOT BETWEEN ?1 AND ?2))
+         AND EXISTS (SELECT 1 FROM account WHERE devices > 1)",
         params![Column(&now.plus_days(-TELL_DAYS)), Column(&now)],
         |row| row.get(0),
     )?;
@@ -272,59 +273,63 @@ pub(super) fn apply(tx: &Transaction<'_>, message: &Message) -> Result<(), Error
     };
     for state in states {
         if state.change == Change::Here {
-            ask_if_kept_back(tx, &state)?;
-            continue;
-        }
-        let field = field_of(&state.change);
-        let changed = tx.execute(
-            "INSERT INTO state (sender, id, field, value, at, device) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (sender, id, field) DO UPDATE SET
-                value = excluded.value, at = excluded.at, device = excluded.device, due = 0
-             WHERE (excluded.at, excluded.device) > (at, device)",
-            params![
-                Column(&state.sender),
-                Column(&state.id),
-                field,
-                value_of(&state.change),
-                Column(&state.at),
-                Column(&state.device)
-            ],
-        )?;
-        if changed == 0 {
-            continue;
-        }
-        match &state.change {
-            Change::Deleted => {
-                bury(tx, &state.sender, state.id)?;
-                tx.execute(
-                    "DELETE FROM message WHERE sender = ?1 AND id = ?2
-                     AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = message.rowid AND refused = '')",
-                    params![Column(&state.sender), Column(&state.id)],
-                )?;
-            }
-            Change::Draft(content) => {
-                if !is_buried(tx, &state.sender, state.id)? {
-                    received::store_draft(tx, &state.sender, state.id, content, state.at)?;
-                }
-            }
-            Change::HistoryWanted => archive::asked_for(tx, named(state.id))?,
-            Change::Name(name) => name::store(tx, &named(state.id), name)?,
-            Change::Here => {}
-            Change::Read(_) | Change::Handled(_) | Change::Archived(_) => show(tx, &state.sender, state.id)?,
+            ask_if_kept_back(tx, state.sender, state.id)?;
+        } else {
+            take_over(tx, &state)?;
         }
     }
     Ok(())
 }
 
-/// The relay handed a mail to another device of this account. Where it does not hand it to this one, its sender is asked for it;
-/// what is still to come with the history is waited for.
-fn ask_if_kept_back(tx: &Transaction<'_>, state: &State) -> Result<(), Error> {
-    if is_buried(tx, &state.sender, state.id)? || archive::is_awaited(tx)? {
+/// Takes in a state that is later than what is known of its field.
+fn take_over(tx: &Transaction<'_>, state: &State) -> Result<(), Error> {
+    let field = field_of(&state.change);
+    let changed = tx.execute(
+        "INSERT INTO state (sender, id, field, value, at, device) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (sender, id, field) DO UPDATE SET
+                value = excluded.value, at = excluded.at, device = excluded.device, due = 0
+             WHERE (excluded.at, excluded.device) > (at, device)",
+        params![
+            Column(&state.sender),
+            Column(&state.id),
+            field,
+            value_of(&state.change),
+            Column(&state.at),
+            Column(&state.device)
+        ],
+    )?;
+    if changed == 0 {
         return Ok(());
     }
+    match &state.change {
+        Change::Deleted => {
+            bury(tx, &state.sender, state.id)?;
+            tx.execute(
+                "DELETE FROM message WHERE sender = ?1 AND id = ?2
+                     AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = message.rowid AND refused = '')",
+                params![Column(&state.sender), Column(&state.id)],
+            )?;
+        }
+        Change::Draft(content) => {
+            if !is_buried(tx, &state.sender, state.id)? {
+                received::store_draft(tx, &state.sender, state.id, content, state.at)?;
+            }
+        }
+        Change::HistoryWanted => archive::asked_for(tx, named(state.id))?,
+        Change::Name(name) => name::store(tx, &named(state.id), name)?,
+        Change::Read(_) | Change::Handled(_) | Change::Archived(_) => show(tx, &state.sender, state.id)?,
+        // Nothing is kept of it.
+        Change::Here => {}
+    }
+    Ok(())
+}
+
+/// The relay handed a mail to another device of this account. Where it does not hand it to this one, its sender is asked for it.
+fn ask_if_kept_back(tx: &Transaction<'_>, sender: Address, id: MessageId) -> Result<(), Error> {
+    unopened::lacks_payload_no_more(tx, &sender, id)?;
     let mail = UnopenedMessage {
-        sender: state.sender.clone(),
-        id: state.id,
+        sender,
+        id,
         received_at: clock::now(),
     };
     unopened::ask_for(tx, &mail)
@@ -349,8 +354,9 @@ pub(crate) fn show(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Res
     Ok(())
 }
 
-/// It does not come again, from nowhere.
+/// It does not come again, from nowhere, and nobody is asked for it.
 pub(crate) fn bury(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
+    unopened::forget(tx, sender, id)?;
     tx.execute(
         "INSERT OR IGNORE INTO seen (sender, id, seen_at) VALUES (?1, ?2, ?3)",
         params![Column(sender), Column(&id), Column(&clock::now())],

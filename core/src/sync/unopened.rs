@@ -318,6 +318,15 @@ pub(crate) fn ask_for(tx: &Transaction<'_>, kept: &UnopenedMessage) -> Result<()
     Ok(())
 }
 
+/// Another device has what the relay lost before it came here: its sender is asked for it, as for what no key opens.
+pub(super) fn lacks_payload_no_more(tx: &Transaction<'_>, sender: &Address, id: MessageId) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE unopened SET reason = ?4 WHERE sender = ?1 AND id = ?2 AND reason = ?3",
+        params![Column(sender), Column(&id), Reason::PayloadLost, Reason::NoPrekey],
+    )?;
+    Ok(())
+}
+
 /// Keeps an entry as it came. One that comes again, as from a relay that was put back, is kept once.
 pub(super) fn keep(
     tx: &Transaction<'_>,

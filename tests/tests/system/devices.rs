@@ -376,6 +376,7 @@ async fn a_suspended_device_stops_and_locks_and_catches_up_once_it_is_let_in() {
         Err(Error::NoSuchDevice)
     ));
     gp.lift_suspension(device).unwrap();
+    gp.hurry().unwrap();
     gp.sync().await.unwrap();
     for _ in 0..2 {
         tablet.sync().await.unwrap();
@@ -383,6 +384,7 @@ async fn a_suspended_device_stops_and_locks_and_catches_up_once_it_is_let_in() {
     assert_eq!(inbox(&tablet), ["Aussi avant", "Pendant"]);
     assert_eq!(listing(&tablet), listing(&gp));
     assert!(tablet.unopened().unwrap().is_empty());
+    assert_eq!(nurse.sync().await.unwrap().sent, 0, "nobody but the phone was asked");
     assert_eq!(gp.suspensions().await.unwrap(), []);
     // It has what comes from now on, by itself.
     nurse.send(&draft(&[GP], "Après")).unwrap();

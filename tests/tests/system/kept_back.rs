@@ -2,11 +2,11 @@
 
 use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
-use pli_core::{Folder, Session};
-use pli_tests::place::{GP, NURSE, Place, draft, inbox};
+use pli_core::{Error, Folder, Session};
+use pli_tests::place::{GP, NURSE, Place, address, draft, inbox};
 
 use crate::devices::{linked, listing, number};
-use crate::rollback::settle;
+use crate::rollback::{copy_phone, put_phone_back, settle};
 
 struct Practice {
     place: Place,
@@ -107,6 +107,47 @@ async fn what_was_sent_comes_to_a_device_that_was_left_out_of_it() {
     settle(&[phone, tablet, phone, tablet, tablet]).await;
     assert_eq!(listing(tablet), listing(phone));
     assert!(tablet.unopened().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_back_and_is_deleted_is_asked_for_by_nobody() {
+    let practice = Practice::open().await;
+    let Practice {
+        nurse, phone, tablet, ..
+    } = &practice;
+    practice.send_past_the_tablet(nurse, GP, "Plaie").await;
+    phone.sync().await.unwrap();
+    phone.delete(number(phone, Folder::Inbox, "Plaie")).unwrap();
+    settle(&[phone, tablet]).await;
+    assert!(tablet.unopened().unwrap().is_empty());
+    assert_eq!(nurse.sync().await.unwrap().sent, 0, "nobody asked");
+    assert!(inbox(tablet).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_goes_on_alone_has_nobody_to_tell_what_came() {
+    let place = Place::open().await;
+    let (nurse, phone) = (place.enrol(NURSE).await, place.phone(GP));
+    let phrase = phone.enrol(&address(GP), &place.code(GP)).await.unwrap();
+    phone.phrase_shown().unwrap();
+    let tablet = linked(&place, &phone, "tablet").await;
+    nurse.send(&draft(&[GP], "Plaie")).unwrap();
+    settle(&[&nurse, &phone, &tablet]).await;
+    let phone = copy_phone(&place, GP, phone);
+    nurse.send(&draft(&[GP], "Suture")).unwrap();
+    settle(&[&nurse, &phone]).await;
+    let phone = put_phone_back(&place, GP, phone);
+    assert!(matches!(phone.sync().await, Err(Error::DevicePutBack)));
+    phone.recover(&address(GP), &phrase).await.unwrap();
+    let home = place.home(GP);
+    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let due = store.read(|connection| {
+        let sql = "SELECT count(*) FROM state WHERE due > 0";
+        connection
+            .query_row(sql, [], |row| row.get::<_, u32>(0))
+            .map_err(StoreError::from)
+    });
+    assert_eq!(due.unwrap(), 0);
 }
 
 /// Two devices to which all came have nothing to ask for, and tell each other with what is told anyway.

@@ -54,7 +54,7 @@ CREATE TABLE state (
     value  INTEGER NOT NULL,
     at     INTEGER NOT NULL,
     device BLOB NOT NULL,
-    -- 1 while the account's other devices have not been told, 2 where that waits for the next of the others
+    -- 1 while the account's other devices have not been told, 2 where that waits for another state, or a day
     due    INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (sender, id, field)
 ) STRICT, WITHOUT ROWID;
