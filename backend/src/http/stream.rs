@@ -16,6 +16,8 @@ use super::refusal::Refusal;
 use super::sequence::{After, acknowledged, next_page, take_note, turned, until};
 use crate::tokens::Bearer;
 
+/// Read at once: cursors are short, and the room for it is taken for as long as the stream is open.
+const READ_BYTES: usize = 1_024;
 /// How long a client may take to read a page.
 const SENDING: Duration = Duration::from_mins(1);
 
@@ -36,6 +38,8 @@ pub(super) async fn open(
         .stream_guard()
         .ok_or_else(|| Refusal::new(Code::TemporarilyUnavailable, "the relay is stopping"))?;
     let upgraded = upgrade
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(0)
         .max_message_size(Cursor::LIMIT)
         .max_frame_size(Cursor::LIMIT)
         .on_upgrade(async move |mut socket| {
