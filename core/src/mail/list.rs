@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::compose::{patient_line, patient_of};
 pub use super::delivery::DeliveryState;
+use super::find;
 use crate::account::name;
 use crate::error::Error;
 use crate::mime::{self, Letter};
@@ -27,7 +28,7 @@ pub enum Folder {
 }
 
 impl Folder {
-    const fn condition(self) -> &'static str {
+    pub(super) const fn condition(self) -> &'static str {
         match self {
             Self::Archive => "m.direction IN (0, 1) AND m.archived_at > 0",
             Self::Drafts => "m.direction = 2 AND m.archived_at = 0",
@@ -136,19 +137,9 @@ impl Session {
         if search.is_some_and(|words| !words.trim().is_empty()) && matching.is_none() {
             return Ok(Vec::new());
         }
-        self.read(|connection| {
-            let filter = if matching.is_some() {
-                "AND m.rowid IN (SELECT rowid FROM message_search WHERE message_search MATCH ?2)"
-            } else {
-                "AND ?2 IS NULL"
-            };
-            let sql = format!(
-                "SELECT {COLUMNS} FROM message m WHERE {} {filter} ORDER BY m.dated_at DESC, m.rowid DESC LIMIT ?1",
-                folder.condition()
-            );
-            let mut select = connection.prepare_cached(&sql)?;
-            let rows = select.query_map(params![limit, matching], summary)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+        self.read(|connection| match &matching {
+            Some(matching) => find::newest(connection, folder, matching, limit),
+            None => newest(connection, folder, limit),
         })
     }
 
@@ -194,6 +185,16 @@ impl Session {
             })
         })
     }
+}
+
+fn newest(connection: &Connection, folder: Folder, limit: u32) -> Result<Vec<Summary>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM message m WHERE {} ORDER BY m.dated_at DESC, m.rowid DESC LIMIT ?1",
+        folder.condition()
+    );
+    let mut select = connection.prepare_cached(&sql)?;
+    let rows = select.query_map([limit], summary)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Which way a stored mail goes.
@@ -290,11 +291,11 @@ pub(crate) fn insert(tx: &Transaction<'_>, new: &NewMessage<'_>) -> Result<i64, 
     Ok(tx.last_insert_rowid())
 }
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "m.rowid, m.id, m.sender, m.people, m.subject, m.patient, m.dated_at, m.read_at, m.handled_at, m.attachments,
     (SELECT iif(max(d.state) >= 6, max(d.state), min(d.state)) FROM delivery d WHERE d.message = m.rowid)";
 
-fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
+pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
     let (Column(id), Column(dated_at)) = (row.get(1)?, row.get(6)?);
     let (Column(read_at), Column(handled_at)) = (row.get(7)?, row.get(8)?);
     let (sender, people): (String, String) = (row.get(2)?, row.get(3)?);
@@ -339,4 +340,36 @@ fn deliveries(connection: &Connection, number: i64) -> Result<Vec<Delivery>, Err
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, StoreKey};
+
+    /// A page that grew by a query a line would still be fast on a small store.
+    #[test]
+    fn a_page_is_one_query_whatever_is_on_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(&folder.path().join("store.db"), StoreKey::make().unwrap()).unwrap();
+        store
+            .write::<_, Error>(|tx| {
+                for number in 0..40_u8 {
+                    tx.execute(
+                        "INSERT INTO message (id, sender, direction, body, content, dated_at)
+                         VALUES (?1, 'a@b.example', 1, 'bonjour', x'', ?2)",
+                        params![[number; 16], number],
+                    )?;
+                    tx.execute(
+                        "INSERT INTO delivery (message, address) VALUES (?1, 'c@d.example')",
+                        [tx.last_insert_rowid()],
+                    )?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        let page = |folder| move |connection: &Connection| newest(connection, folder, 50).unwrap().len();
+        assert_eq!(store.queries_of(page(Folder::Sent)), (40, 1));
+        assert_eq!(store.queries_of(page(Folder::Inbox)), (0, 1));
+    }
 }

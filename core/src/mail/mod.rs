@@ -4,6 +4,7 @@
 pub(crate) mod compose;
 pub(crate) mod delivery;
 pub(crate) mod export;
+mod find;
 pub(crate) mod list;
 pub(crate) mod mark;
 pub(crate) mod received;

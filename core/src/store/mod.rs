@@ -188,6 +188,37 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    /// What `work` gives, and how many queries it ran.
+    pub(crate) fn queries_of<T>(&self, work: impl FnOnce(&Connection) -> T) -> (T, usize) {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        use rusqlite::trace::{TraceEvent, TraceEventCodes};
+
+        let count = Arc::new(AtomicUsize::new(0));
+        let mut reader = self.reader().unwrap();
+        let connection = reader.connection.as_mut().unwrap();
+        let counted = Arc::clone(&count);
+        let count_query = move |event: TraceEvent<'_>| {
+            if let TraceEvent::Stmt(_, sql) = event
+                && sql.trim_start().starts_with("SELECT")
+            {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        connection
+            .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count_query))
+            .unwrap();
+        let done = work(connection);
+        connection
+            .trace_v2(TraceEventCodes::empty(), None::<fn(TraceEvent<'_>)>)
+            .unwrap();
+        (done, count.load(Ordering::Relaxed))
+    }
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Store")
