@@ -9,6 +9,8 @@ mod data;
 
 /// The seed of every corpus.
 pub(crate) const SEED: u64 = 0x0050_6C69;
+/// Counted up when other letters come from the same seed.
+pub(crate) const EDITION: u32 = 1;
 /// Words that stand in one letter of a thousand.
 pub(crate) const RARE: [&str; 4] = ["xylovane", "zéprolide", "wakérine", "kydolexine"];
 /// Words that stand in one letter of ten.

@@ -59,7 +59,7 @@ enum Part {
     Phone { task: phone::Task, folder: PathBuf },
 }
 
-const EXAMPLES: &str = "Progress is told on the standard error. Examples:\n  \
+const EXAMPLES: &str = "Progress is told on the standard error. The stores that are filled for it, 3 GB, stay in target/release/bench for the next run.\n\nExamples:\n  \
     cargo xtask bench                       every row, in less than ten minutes\n  \
     cargo xtask bench --only search         one row\n  \
     cargo xtask bench --write               every row, and docs/performance.md anew\n  \

@@ -27,11 +27,11 @@ const LETTER_BYTES: usize = 4_096;
 
 /// Deposits at saturation.
 const SENDERS: usize = 8;
-const IN_FLIGHT: usize = 8;
+const IN_FLIGHT: usize = 32;
 const DEPOSITS: usize = 2_000;
 const DEPOSIT_BYTES: usize = 1_024;
 /// Deposits of each sender while the calls of the relay are watched.
-const WATCHED: usize = 250;
+const WATCHED: usize = 1_000;
 const STRACE: [&str; 7] = [
     "strace",
     "-f",

@@ -1,18 +1,17 @@
 //! The phone's store: opening, lists and search. Filled here as a sync leaves it, used in a process of its own by `phone`.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Instant;
 
 use pli_core::keystore::{KeyPlace, STORE_FILE};
 use pli_core::store::{Store, StoreError};
 use protocol::MessageId;
 use rusqlite::{Transaction, params};
-use tempfile::TempDir;
 
-use crate::corpus::{Corpus, Letter};
+use crate::corpus::{self, Corpus, Letter};
 use crate::figure::Figure;
 use crate::phone::{self, Task, Told};
 
@@ -31,8 +30,8 @@ const OWN: &str = "mathieu.delorme@medical28.apicrypt.org";
 
 /// The store is opened in a new process, and the first page rendered.
 pub(crate) fn open() -> Vec<Figure> {
-    let folder = inbox();
-    let mut runs: Vec<(f64, Told)> = (0..STARTS).map(|_| run(Task::Open, folder)).collect();
+    let folder = filled(INBOX);
+    let mut runs: Vec<(f64, Told)> = (0..STARTS).map(|_| run(Task::Open, &folder)).collect();
     runs.sort_by(|(one, _), (other, _)| one.total_cmp(other));
     let (slowest, _) = runs.last().unwrap();
     let (median, told) = &runs[STARTS / 2];
@@ -50,8 +49,8 @@ pub(crate) fn open() -> Vec<Figure> {
 
 /// The first page once more, while the store is open.
 pub(crate) fn list() -> Vec<Figure> {
-    let folder = inbox();
-    let (_, told) = run(Task::List, folder);
+    let folder = filled(INBOX);
+    let (_, told) = run(Task::List, &folder);
     let times = &told.times[0];
     let beside = format!(
         "median {:.3} ms; {} lines; 1 statement, as its test asserts",
@@ -68,7 +67,7 @@ pub(crate) fn list() -> Vec<Figure> {
 /// The newest mails with a word.
 pub(crate) fn search() -> Vec<Figure> {
     let folder = filled(SEARCHED);
-    let (_, told) = run(Task::Search, folder.path());
+    let (_, told) = run(Task::Search, &folder);
     let figures = told.times.iter().map(|times| {
         let what = match times.what.as_str() {
             "two letters" => "search 100,000 messages, two letters, newest 50, p95".to_owned(),
@@ -84,29 +83,29 @@ pub(crate) fn search() -> Vec<Figure> {
     figures
 }
 
-/// The store of the first two rows, filled once.
-fn inbox() -> &'static Path {
-    static INBOX: OnceLock<TempDir> = OnceLock::new();
-    INBOX.get_or_init(|| filled(self::INBOX)).path()
+/// The folder of a store with so many received mails. It is kept in the target folder: the next run has the same letters.
+fn filled(count: usize) -> PathBuf {
+    let name = format!("store-{count}-{}", corpus::EDITION);
+    let folder = std::env::current_exe().unwrap().with_file_name("bench").join(name);
+    if !folder.exists() {
+        let part = folder.with_extension("part");
+        if part.exists() {
+            fs::remove_dir_all(&part).unwrap();
+        }
+        fill(&part, count);
+        fs::rename(&part, &folder).unwrap();
+    }
+    folder
 }
 
-/// A store with so many received mails.
-fn filled(count: usize) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+fn fill(folder: &Path, count: usize) {
     // Made as a shell makes it, key and all.
-    phone::open(folder.path()).close();
-    let key = KeyPlace::File(folder.path().join("store.key")).load().unwrap().unwrap();
-    let store = Store::open(&folder.path().join(STORE_FILE), key).unwrap();
+    phone::open(folder).close();
+    let key = KeyPlace::File(folder.join("store.key")).load().unwrap().unwrap();
+    let store = Store::open(&folder.join(STORE_FILE), key).unwrap();
     let mut corpus = Corpus::new();
     let begun = Instant::now();
-    for batch in 0..count / BATCH {
-        if batch % 10 == 9 {
-            eprintln!(
-                "bench:   {} of {count} messages stored, {:.0} s",
-                batch * BATCH,
-                begun.elapsed().as_secs_f64()
-            );
-        }
+    for stored in (BATCH..=count).step_by(BATCH) {
         store
             .write::<_, StoreError>(|tx| {
                 for _ in 0..BATCH {
@@ -117,9 +116,12 @@ fn filled(count: usize) -> TempDir {
                 Ok(())
             })
             .unwrap();
+        if stored % (10 * BATCH) == 0 {
+            let seconds = begun.elapsed().as_secs_f64();
+            eprintln!("bench:   {stored} of {count} messages stored, {seconds:.0} s");
+        }
     }
     store.truncate_wal().unwrap();
-    folder
 }
 
 fn insert(tx: &Transaction<'_>, letter: &Letter, signed: &[u8]) -> Result<(), StoreError> {
