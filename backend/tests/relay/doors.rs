@@ -219,7 +219,7 @@ async fn a_giant_head_is_refused_and_others_are_served() {
     let address = relay.running.local_addr();
     let long = format!("x-long: {}\r\n", "a".repeat(64 * 1024));
     // Fields are counted once the head is whole.
-    let many: String = (0..200).map(|number| format!("x-{number}: a\r\n")).collect();
+    let many = "x-many: a\r\n".repeat(200);
     for head in [long, many + "\r\n"] {
         let mut socket = TcpStream::connect(address).await.unwrap();
         let (mut from, mut to) = socket.split();
