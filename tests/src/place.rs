@@ -59,10 +59,19 @@ impl Place {
     }
 
     async fn with(tuning: Tuning, tls: Tls) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let place = Self::in_folder(tempfile::tempdir().unwrap(), tuning, tls).await;
+        admin::import_csv(&place.folder.path().join("relay"), DIRECTORY.as_bytes()).unwrap();
+        place
+    }
+
+    /// The relay and the phones that are kept in `folder`, copied from another place that was closed.
+    pub async fn copied(folder: TempDir, tuning: Tuning) -> Self {
+        Self::in_folder(folder, tuning, Tls::None).await
+    }
+
+    async fn in_folder(folder: TempDir, tuning: Tuning, tls: Tls) -> Self {
         let relay = start(&folder, "127.0.0.1:0".parse().unwrap(), tuning, tls.clone()).await;
         let upstream = relay.local_addr();
-        admin::import_csv(&folder.path().join("relay"), DIRECTORY.as_bytes()).unwrap();
         let line = Line::open(folder.path(), upstream);
         Self {
             folder,

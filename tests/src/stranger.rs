@@ -15,7 +15,7 @@ use protocol::sequence::{Cursor, SequencePage};
 use protocol::sign::{Purpose, SigningKey};
 use protocol::statement::StatedRecipient;
 use protocol::{Address, DeviceId, MessageId, Timestamp};
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -127,6 +127,19 @@ impl Stranger {
     /// With which it is let in.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Signs in at a relay that has what the other had when it was closed, at another address.
+    pub async fn move_to(&mut self, url: String) {
+        self.url = url;
+        self.sign_in().await;
+    }
+
+    /// A request to `path`, signed in.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
     }
 
     /// Seals `content` as a mail for `to`, and wraps it for every device of theirs.
