@@ -135,8 +135,9 @@ async fn act(words: &[&str]) -> Result<(), Failure> {
         ["read", subject] => phone.mark_read(received(&phone, subject)?)?,
         ["handle", subject] => phone.mark_handled(received(&phone, subject)?)?,
         ["delete", subject] => {
-            let number = find(&phone, Folder::Inbox, subject)?.ok_or("no such mail is there")?;
-            phone.delete(number)?;
+            if let Some(number) = find(&phone, Folder::Inbox, subject)? {
+                phone.delete(number)?;
+            }
         }
         ["withdraw", subject] => {
             let number = find(&phone, Folder::Sent, subject)?.ok_or("no such mail was sent")?;

@@ -215,11 +215,7 @@ impl World {
         if is_done && !is_kept {
             return Err("it was accepted and is not there".to_owned());
         }
-        self.score.saw(who, home, shown, deleting)?;
-        if let Some(subject) = deleting.filter(|_| is_done) {
-            self.score.deleted(who, home, subject);
-        }
-        Ok(())
+        self.score.saw(who, home, shown, deleting)
     }
 }
 

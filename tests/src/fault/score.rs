@@ -127,16 +127,6 @@ impl Score {
         Ok(())
     }
 
-    /// It was deleted on this device, on which it may have come and gone between two looks.
-    pub(crate) fn deleted(&mut self, who: usize, home: &str, subject: &str) {
-        let person = &mut self.people[who];
-        person.deleted.insert(subject.to_owned());
-        person.open.remove(subject);
-        if let Some(device) = person.devices.get_mut(home) {
-            device.gone.insert(subject.to_owned());
-        }
-    }
-
     /// What this device shows is in the backup.
     pub(crate) fn backed_up(&mut self, who: usize, home: &str) {
         let person = &mut self.people[who];
