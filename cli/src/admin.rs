@@ -115,11 +115,13 @@ fn answer_backup(screen: Screen, folder: &Path, contents: Contents, next: Option
     };
     screen.answer(&backup, |backup| {
         let folder = backup.folder.display();
-        let (accounts_en, accounts_fr) = (counted_of(accounts, "account"), counted_of(accounts, "compte"));
-        let blobs_text = counted_of(blobs, "blob");
+        let (accounts, blobs) = (
+            counted_of(accounts, say("account", "compte")),
+            counted_of(blobs, "blob"),
+        );
         let mut text = tell!(
-            "{folder} is whole: {accounts_en}, {blobs_text}, {bytes} bytes.",
-            "{folder} est entier : {accounts_fr}, {blobs_text}, {bytes} octets."
+            "{folder} is whole: {accounts}, {blobs}, {bytes} bytes.",
+            "{folder} est entier : {accounts}, {blobs}, {bytes} octets."
         );
         if lost > 0 {
             text.push('\n');

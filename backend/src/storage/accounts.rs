@@ -4,7 +4,7 @@
 use protocol::api::{Enrolment, ListUpload};
 use protocol::cbor;
 use protocol::identity::{DeviceList, Identity, Predecessor, Signed, VerifiedAccount, VerifiedDevice};
-use protocol::prekey::BatchRoot;
+use protocol::prekey::{BatchRoot, BatchUpload};
 use protocol::sign::VerifyingKey;
 use protocol::{Address, Code, DeviceId, Digest, Timestamp, limits};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -250,9 +250,7 @@ pub(crate) fn publish_list(
                 return refuse(Code::SignatureRefused, "prekeys that are not the new device's");
             };
             prekeys::check(batch, &root, now)?;
-            take_from_others(connection, effects, &new.id)?;
-            let device = add_device(connection, present.id, new, now)?;
-            prekeys::replace(connection, device, batch, &root)?;
+            add_with_prekeys(connection, effects, present.id, new, (batch, &root), now)?;
         }
         (Some(_), _) => return refuse(Code::SignatureRefused, "prekeys, and not one new device"),
         // A list that is shown again to a relay which was put back to an earlier copy: its devices bring their prekeys.
@@ -314,14 +312,28 @@ fn add_devices(
     verified: &VerifiedEnrolment,
     now: Timestamp,
 ) -> Result<i64, StorageError> {
-    take_from_others(connection, effects, &verified.device.id)?;
-    let asks = add_device(connection, account, &verified.device, now)?;
-    prekeys::replace(connection, asks, &verified.enrolment.batch, &verified.root)?;
+    let batch = (&verified.enrolment.batch, &verified.root);
+    let asks = add_with_prekeys(connection, effects, account, &verified.device, batch, now)?;
     let devices = verified.account.devices().iter();
     for other in devices.filter(|device| device.id != verified.device.id) {
         add_device(connection, account, other, now)?;
     }
     Ok(asks)
+}
+
+/// Adds a device that has signed these prekeys. Gives back its row.
+fn add_with_prekeys(
+    connection: &Connection,
+    effects: &mut Effects,
+    account: i64,
+    added: &VerifiedDevice,
+    (batch, root): (&BatchUpload, &BatchRoot),
+    now: Timestamp,
+) -> Result<i64, StorageError> {
+    take_from_others(connection, effects, &added.id)?;
+    let device = add_device(connection, account, added, now)?;
+    prekeys::replace(connection, device, batch, root)?;
+    Ok(device)
 }
 
 /// Adds a device. Its row was never another device's: tokens name it.

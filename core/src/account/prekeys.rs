@@ -72,7 +72,6 @@ pub(crate) fn make_batch_after(
     now: Timestamp,
 ) -> Result<(), Error> {
     if has_enough(tx)? {
-        tracing::warn!("no more prekeys are made: too many were not used");
         return Ok(());
     }
     let furthest = newest(tx)?.saturating_add(limits::BATCH_JUMP).saturating_sub(1);
@@ -160,14 +159,13 @@ impl Session {
             return Ok(());
         }
         if self.read(has_enough)? {
-            tracing::warn!("no more prekeys are made: too many were not used");
             return Ok(());
         }
         // Once a batch is over, mail goes to the account's other devices alone: they have what came since.
-        let was_left_out = stock.not_after.is_none_or(|at| at < now) && account.verified.devices().len() > 1;
+        let is_over = stock.not_after.is_none_or(|at| at < now);
         self.write(|tx| {
-            if was_left_out {
-                archive::await_history(tx, archive::OVERDUE)?;
+            if is_over {
+                archive::await_history_of_others(tx, archive::OVERDUE)?;
             }
             make_batch(tx, account, stock.newest_batch, now)
         })?;
@@ -236,6 +234,9 @@ pub(super) fn has_enough(connection: &Connection) -> Result<bool, Error> {
         params![KEPT, LAST_RESORT, Column(&from), Column(&to)],
         |row| row.get(0),
     )?;
+    if has_enough {
+        tracing::warn!("no more prekeys are made: too many were not used");
+    }
     Ok(has_enough)
 }
 

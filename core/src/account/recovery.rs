@@ -94,8 +94,8 @@ impl Session {
             Some(steps).filter(|steps| !steps.is_empty())
         };
         let Some(steps) = steps else { return Ok(false) };
+        // It forgot this device again and again.
         if self.read(prekeys::has_enough)? {
-            tracing::warn!("the relay forgot this device again and again");
             return Ok(false);
         }
         match self.show_account(account, "", steps).await {

@@ -47,11 +47,8 @@ impl Session {
         let stock = self.relay.prekey_stock(&account).await;
         self.heed(&account, stock).await?;
         self.let_in(store)?;
-        if account.verified.devices().len() == 1 {
-            return Ok(());
-        }
         // Whoever let it in gives it what came meanwhile: nobody else is asked for that.
-        self.write(|tx| archive::await_history(tx, clock::now()))
+        self.write(|tx| archive::await_history_of_others(tx, clock::now()))
     }
 }
 

@@ -110,6 +110,15 @@ pub(crate) fn await_history(tx: &Transaction<'_>, since: Timestamp) -> Result<()
     Ok(())
 }
 
+/// The same where there are other devices, who have it.
+pub(crate) fn await_history_of_others(tx: &Transaction<'_>, since: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE account SET history_awaited_at = ?1 WHERE devices > 1",
+        [Column(&since)],
+    )?;
+    Ok(())
+}
+
 /// Whether a history, or a backup, is still to be taken in here.
 pub(crate) fn is_awaited(connection: &Connection) -> Result<bool, Error> {
     let is_awaited = connection.query_row(
@@ -118,13 +127,4 @@ pub(crate) fn is_awaited(connection: &Connection) -> Result<bool, Error> {
         |row| row.get(0),
     )?;
     Ok(is_awaited)
-}
-
-/// Where there are other devices, this one is to be told where its history is, as soon as they hear that it lacks any.
-pub(super) fn await_history_of_others(tx: &Transaction<'_>) -> Result<(), Error> {
-    tx.execute(
-        "UPDATE account SET history_awaited_at = ?1 WHERE devices > 1",
-        [Column(&OVERDUE)],
-    )?;
-    Ok(())
 }

@@ -11,7 +11,7 @@ use protocol::{ArchiveId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 pub use awaited::HistoryProgress;
-pub(crate) use awaited::{OVERDUE, await_history, is_awaited, note_may_be_lost, take_note};
+pub(crate) use awaited::{OVERDUE, await_history, await_history_of_others, is_awaited, note_may_be_lost, take_note};
 pub use history::LinkProgress;
 pub(crate) use history::{asked_for, drop_histories, write_again};
 
@@ -127,13 +127,13 @@ pub(crate) fn ask_for_own(tx: &Transaction<'_>, now: Timestamp) -> Result<(), Er
         "INSERT OR REPLACE INTO restoration (id, key) SELECT 1, key FROM backup",
         [],
     )?;
-    awaited::await_history_of_others(tx)
+    await_history_of_others(tx, OVERDUE)
 }
 
 /// Whatever is kept at the relay is written anew: it may have lost parts of it, and what waited there for other devices alone.
 pub(crate) fn begin_anew(tx: &Transaction<'_>, account: &Account, now: Timestamp) -> Result<(), Error> {
     history::begin_all_anew(tx, account, now)?;
     // Until the relay has a batch of this device's again, mail goes to the account's others alone.
-    awaited::await_history_of_others(tx)?;
+    await_history_of_others(tx, OVERDUE)?;
     write::begin_backup_anew(tx, now)
 }

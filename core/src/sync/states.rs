@@ -10,7 +10,6 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::{OutboxKind, outbox, unopened};
 use crate::account::{self, Account, name};
 use crate::archive;
-
 use crate::clock;
 use crate::error::Error;
 use crate::mail::list::Direction;
@@ -275,14 +274,14 @@ pub(super) fn apply(tx: &Transaction<'_>, message: &Message) -> Result<(), Error
         if state.change == Change::Here {
             ask_if_kept_back(tx, state.sender, state.id)?;
         } else {
-            take_over(tx, &state)?;
+            take_in(tx, &state)?;
         }
     }
     Ok(())
 }
 
 /// Takes in a state that is later than what is known of its field.
-fn take_over(tx: &Transaction<'_>, state: &State) -> Result<(), Error> {
+fn take_in(tx: &Transaction<'_>, state: &State) -> Result<(), Error> {
     let field = field_of(&state.change);
     let changed = tx.execute(
         "INSERT INTO state (sender, id, field, value, at, device) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
