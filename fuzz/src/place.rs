@@ -1,9 +1,6 @@
 //! A place that was set once and is copied for each input, so that none feels what another did.
 
-use std::fs;
-use std::path::Path;
-
-use pli_tests::place::Place;
+use pli_tests::place::{Place, copy};
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 
@@ -32,17 +29,4 @@ pub(crate) fn on_a_runtime<T>(work: impl Future<Output = T>) -> T {
         .build()
         .unwrap();
     runtime.block_on(work)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            copy(&from, &to);
-        } else {
-            fs::copy(from, to).unwrap();
-        }
-    }
 }

@@ -1,13 +1,16 @@
 //! A place of work: a relay with its directory in a folder that goes away, and phones that are enrolled there.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backend::{Relay, RelayConfig, Running, Tls, Tuning, admin};
-use pli_core::keystore::KeyPlace;
+use pli_core::keystore::{self, KeyPlace};
+use pli_core::store::Store;
 use pli_core::{Config, Draft, Folder, Patience, Session};
 use protocol::Address;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::line::Line;
@@ -119,16 +122,30 @@ impl Place {
         self.folder.path().join(address)
     }
 
+    /// The store of the phone of `address`, opened beside it.
+    pub fn store(&self, address: &str) -> Store {
+        let home = self.home(address);
+        keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap()
+    }
+
+    /// The relay's database, also while the relay runs.
+    pub fn relay_database(&self) -> Connection {
+        sqlcipher::link();
+        let database = Connection::open(self.folder.path().join("relay/relay.db")).unwrap();
+        database.busy_timeout(Duration::from_secs(20)).unwrap();
+        database
+    }
+
     /// The phone of `address` is gone, and what it kept.
     pub fn lose(&self, address: &str) {
-        if let Err(error) = std::fs::remove_dir_all(self.home(address)) {
+        if let Err(error) = fs::remove_dir_all(self.home(address)) {
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
         }
     }
 
     /// The phone of `address` is elsewhere from now on, under another name.
     pub fn rename(&self, address: &str, name: &str) {
-        std::fs::rename(self.home(address), self.home(name)).unwrap();
+        fs::rename(self.home(address), self.home(name)).unwrap();
     }
 
     /// The phone of `address`, enrolled or not.
@@ -222,4 +239,18 @@ pub async fn sync_until_sent(phone: &Session) {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     panic!("the mail was never sent");
+}
+
+/// Copies a folder and all that is in it; nobody uses it meanwhile.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).unwrap();
+        }
+    }
 }

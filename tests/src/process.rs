@@ -14,7 +14,7 @@ use pli_core::{Config, Patience, Session};
 use tempfile::TempDir;
 
 use crate::line::Line;
-use crate::place::{DIRECTORY, address};
+use crate::place::{DIRECTORY, address, copy};
 
 /// The signal by which a process ends at a crash point.
 pub const SIGABRT: i32 = 6;
@@ -227,9 +227,7 @@ impl Outside {
 
     /// Copies what is kept in one place to another that is free; nobody uses it meanwhile.
     pub fn copy(&self, from: &str, to: &str) {
-        let mut copying = Command::new("cp");
-        copying.arg("-a").args([self.home(from), self.home(to)]);
-        assert!(copying.status().unwrap().success());
+        copy(&self.home(from), &self.home(to));
     }
 
     /// Puts a copy in the place of what it was made of.

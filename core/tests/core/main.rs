@@ -12,6 +12,7 @@
 mod hprim;
 mod hprim_charsets;
 mod hprim_header;
+mod hprim_promise;
 mod hprim_random;
 mod keystore;
 mod mime;

@@ -13,9 +13,7 @@ fn end_batch(place: &Place, which: &str) {
 }
 
 fn end_batch_of(place: &Place, whose: &str, which: &str) {
-    sqlcipher::link();
-    let database = rusqlite::Connection::open(place.folder.path().join("relay/relay.db")).unwrap();
-    database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+    let database = place.relay_database();
     let sql = format!(
         "UPDATE prekey_batch SET not_after = 1 WHERE device = (SELECT {which}(device.id) FROM device
          JOIN account ON account.id = device.account WHERE address = ?1)"

@@ -1,7 +1,6 @@
 //! Correspondents of whom the relay says what does not hold: their mail waits or is kept sealed, that of others goes on.
 
 use pli_core::UnopenedReason;
-use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
 use pli_tests::stranger::Stranger;
@@ -171,8 +170,7 @@ async fn what_is_held_for_a_changed_identity_is_opened_whenever_it_is_accepted()
         gp.sync().await.unwrap();
         assert_eq!(gp.unopened().unwrap()[0].reason, UnopenedReason::IdentityChanged);
 
-        let home = place.home(GP);
-        let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+        let store = place.store(GP);
         store
             .write(|tx| {
                 tx.execute("UPDATE unopened SET received_at = received_at - 200 * 86400000", [])?;
@@ -208,9 +206,7 @@ async fn what_is_held_for_a_changed_identity_is_opened_whenever_it_is_accepted()
 
 /// The relay does not know the account any more, and lets it enrol anew.
 fn forget(place: &Place, who: &str) {
-    sqlcipher::link();
-    let database = rusqlite::Connection::open(place.folder.path().join("relay/relay.db")).unwrap();
-    database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+    let database = place.relay_database();
     database.pragma_update(None, "foreign_keys", false).unwrap();
     let changed = database.execute(
         "UPDATE account SET address = 'ines.perdue@medical28.apicrypt.org' WHERE address = ?1",

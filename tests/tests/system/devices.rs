@@ -1,6 +1,5 @@
 //! Several devices of one account: added by a code, with the history; then all of them show the same.
 
-use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_core::{Error, Folder, Session};
 use pli_tests::dice::Dice;
@@ -422,8 +421,7 @@ async fn a_history_that_is_lost_on_its_way_is_asked_for_again() {
     gp.sync().await.unwrap();
     let tablet = linked(&place, &gp, "tablet").await;
     // What says where the history is does not open.
-    let home = place.home("tablet");
-    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let store = place.store("tablet");
     store
         .write::<_, StoreError>(|tx| Ok(tx.execute("DELETE FROM prekey WHERE leaf = 0", [])?))
         .unwrap();

@@ -1,6 +1,6 @@
 //! Another main device: it shows a code, the present one reads it, and the identity's key is where it is to be, and nowhere else.
 
-use pli_core::keystore::{self, KeyPlace, STORE_FILE};
+use pli_core::keystore::{KeyPlace, STORE_FILE};
 use pli_core::store::StoreError;
 use pli_core::{Error, Session};
 use pli_tests::disk::{decrypted, files, holds};
@@ -11,8 +11,7 @@ use crate::rollback::settle;
 
 /// The identity's key in a device's store; nothing where there is none.
 fn identity_seed(place: &Place, name: &str) -> Vec<u8> {
-    let home = place.home(name);
-    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let store = place.store(name);
     store
         .read::<_, StoreError>(|connection| {
             Ok(connection.query_row("SELECT identity_seed FROM account", [], |row| row.get(0))?)

@@ -2,8 +2,7 @@
 
 use std::sync::Mutex;
 
-use pli_core::keystore::{self, KeyPlace};
-use pli_core::store::{Store, StoreError};
+use pli_core::store::StoreError;
 use pli_core::{Folder, Session};
 use pli_tests::line::Fault;
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, draft, inbox, state};
@@ -41,8 +40,7 @@ async fn is_kept_and_holds_nothing_up_of(place: &Place, reason: &str, nurse: Ses
 
 /// Runs this in the GP's store, from beside.
 fn execute(place: &Place, sql: &str) {
-    let home = place.home(GP);
-    let store: Store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let store = place.store(GP);
     store
         .write(|tx| tx.execute_batch(sql).map_err(StoreError::from))
         .unwrap();
@@ -81,9 +79,7 @@ fn spoil(place: &Place, stranger: &Stranger, how: &str) {
 
 /// Changes the only entry of all sequences as a relay would that takes what no relay does.
 fn rewrite_only_entry(place: &Place, edit: impl FnOnce(&mut MailEntry)) {
-    sqlcipher::link();
-    let database = rusqlite::Connection::open(place.folder.path().join("relay/relay.db")).unwrap();
-    database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+    let database = place.relay_database();
     let body: Vec<u8> = database
         .query_row("SELECT body FROM sequence_entry", [], |row| row.get(0))
         .unwrap();

@@ -1,6 +1,5 @@
 //! A relay that keeps a mail from one device of an account: the account's others tell it, and it asks for what it lacks.
 
-use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_core::{Error, Folder, Session};
 use pli_tests::place::{GP, NURSE, Place, address, draft, inbox};
@@ -31,30 +30,27 @@ impl Practice {
 
     /// Sends while the relay hands out no prekey of the tablet, and takes mail that has no wrap for it.
     async fn send_past_the_tablet(&self, from: &Session, to: &str, subject: &str) {
-        let dates = self.dates_of_batches("1");
+        let date = self.set_date_of_batch(1);
         from.send(&draft(&[to], subject)).unwrap();
         from.sync().await.unwrap();
-        self.dates_of_batches(&dates);
+        self.set_date_of_batch(date);
     }
 
     /// Sets until when the tablet's batch is handed out; until when it was.
-    fn dates_of_batches(&self, not_after: &str) -> String {
-        sqlcipher::link();
-        let database = rusqlite::Connection::open(self.place.folder.path().join("relay/relay.db")).unwrap();
-        database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+    fn set_date_of_batch(&self, not_after: i64) -> i64 {
+        let database = self.place.relay_database();
         let newest =
             "(SELECT max(device.id) FROM device JOIN account ON account.id = device.account WHERE address = ?1)";
         let sql = format!("SELECT not_after FROM prekey_batch WHERE device = {newest}");
-        let before: i64 = database.query_row(&sql, [GP], |row| row.get(0)).unwrap();
-        let sql = format!("UPDATE prekey_batch SET not_after = {not_after} WHERE device = {newest}");
-        assert_eq!(database.execute(&sql, [GP]).unwrap(), 1);
-        before.to_string()
+        let before = database.query_row(&sql, [GP], |row| row.get(0)).unwrap();
+        let sql = format!("UPDATE prekey_batch SET not_after = ?2 WHERE device = {newest}");
+        assert_eq!(database.execute(&sql, rusqlite::params![GP, not_after]).unwrap(), 1);
+        before
     }
 
     /// Lets a day pass since all that came here, or left from here.
     fn let_a_day_pass(&self) {
-        let home = self.place.home(GP);
-        let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+        let store = self.place.store(GP);
         let aged = store.write(|tx| {
             tx.execute("UPDATE state SET at = at - 86400001 WHERE due = 2", [])
                 .map_err(StoreError::from)
@@ -139,8 +135,7 @@ async fn a_phone_that_goes_on_alone_has_nobody_to_tell_what_came() {
     let phone = put_phone_back(&place, GP, phone);
     assert!(matches!(phone.sync().await, Err(Error::DevicePutBack)));
     phone.recover(&address(GP), &phrase).await.unwrap();
-    let home = place.home(GP);
-    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let store = place.store(GP);
     let due = store.read(|connection| {
         let sql = "SELECT count(*) FROM state WHERE due > 0";
         connection

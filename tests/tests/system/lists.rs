@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use backend::Tuning;
-use pli_core::keystore::{self, KeyPlace};
-use pli_core::store::{Store, StoreError};
+use pli_core::store::StoreError;
 use pli_core::{Error, Folder, Session, UnopenedReason};
 use pli_tests::line::{Fault, client};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
@@ -198,7 +197,7 @@ async fn what_a_removed_device_signed_is_its_accounts_if_it_came_in_time() {
 
 /// What the nurse has not opened is to be tried again.
 fn try_again(place: &Place) {
-    let tried = store(place, NURSE).write(|tx| {
+    let tried = place.store(NURSE).write(|tx| {
         let sql = "UPDATE unopened SET tried_at = 0";
         tx.execute(sql, []).map_err(StoreError::from)
     });
@@ -207,15 +206,10 @@ fn try_again(place: &Place) {
 
 /// The key with which the GP's main device signs lists.
 fn identity_key(place: &Place) -> SigningKey {
-    let seed = store(place, GP).read::<Vec<u8>, StoreError>(|connection| {
+    let seed = place.store(GP).read::<Vec<u8>, StoreError>(|connection| {
         Ok(connection.query_row("SELECT identity_seed FROM account", [], |row| row.get(0))?)
     });
     SigningKey::derive(&Seed::from_bytes(seed.unwrap().as_slice().try_into().unwrap()))
-}
-
-fn store(place: &Place, who: &str) -> Store {
-    let home = place.home(who);
-    keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap()
 }
 
 /// The removal of a device of the cardiologist's.

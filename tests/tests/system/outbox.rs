@@ -1,7 +1,6 @@
 //! The outbox: rows that fail hold up none of the others, two processes on one store send a mail once,
 //! and what is taken back or deleted never leaves unseen.
 
-use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_core::{Error, Folder};
 use pli_tests::line::Fault;
@@ -36,8 +35,7 @@ async fn a_row_that_cannot_be_read_is_set_aside() {
     let (nurse, gp) = (place.enrol(NURSE).await, place.enrol(GP).await);
     let damaged = nurse.send(&draft(&[GP], "Abîmé")).unwrap();
     nurse.send(&draft(&[GP], "Entier")).unwrap();
-    let home = place.home(NURSE);
-    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let store = place.store(NURSE);
     store
         .write(|tx| {
             tx.execute("UPDATE outbox SET kind = 99 WHERE message = ?1", [damaged])

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_core::{Error, Folder, RecoveryPhrase, Session};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
@@ -178,8 +177,7 @@ async fn a_backup_that_does_not_follow_what_the_relay_has_is_begun_anew() {
     nurse.sync().await.unwrap();
     gp.sync().await.unwrap();
     // As after a store, or a relay, that stands where it stood some days ago.
-    let home = place.home(GP);
-    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let store = place.store(GP);
     store
         .write(|tx| {
             tx.execute("UPDATE backup SET next_part = next_part + 7", [])
@@ -244,9 +242,7 @@ async fn a_backup_without_room_ends_no_watch() {
     nurse.send(&draft(&[GP], "Un")).unwrap();
     nurse.sync().await.unwrap();
     gp.sync().await.unwrap();
-    sqlcipher::link();
-    let database = rusqlite::Connection::open(place.folder.path().join("relay/relay.db")).unwrap();
-    database.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
+    let database = place.relay_database();
     database
         .execute("UPDATE archive_part SET size_bytes = 2147483648", [])
         .unwrap();

@@ -1,6 +1,5 @@
 //! Phone and phrase are gone: the operator activates the address anew, correspondents are asked, and nothing is lost.
 
-use pli_core::keystore::{self, KeyPlace};
 use pli_core::store::StoreError;
 use pli_core::{Error, Folder, RecoveryPhrase, Session, UnopenedReason};
 use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
@@ -161,8 +160,7 @@ pub(crate) async fn accept(phone: &Session) {
 
 /// What the nurse has accepted, she has accepted longer ago than mail waits.
 pub(crate) fn accepted_long_ago(place: &Place) {
-    let home = place.home(NURSE);
-    let store = keystore::open_or_create(&home, &KeyPlace::File(home.join("store.key"))).unwrap();
+    let store = place.store(NURSE);
     let long_ago = Timestamp::now().plus_days(-96).as_millis();
     store
         .write(|tx| {

@@ -4,25 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use pli_core::{Error, Folder, Session};
-use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, draft, inbox, state};
+use pli_tests::place::{CARDIOLOGIST, GP, NURSE, Place, address, copy, draft, inbox, state};
 use pli_tests::stranger::Stranger;
 use protocol::Code;
 
 use crate::devices::{linked, listing, number};
-
-/// Copies a folder and all that is in it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
 
 /// Puts the copy in the place of the folder.
 fn put_back(copy_of: &Path, folder: &Path) {
